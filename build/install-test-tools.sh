@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Installs the programs that the tests run, where they are missing and where
+# that needs no more than apt-get. The tests start servers of their own on
+# loopback ports; services that Debian starts on installing are not used.
+set -euo pipefail
+
+# program:Debian package
+tools=(
+	redis-server:redis-server
+	initdb:postgresql
+	chromium:chromium
+	oathtool:oathtool
+	zbarimg:zbar-tools
+	wrk:wrk
+	openssl:openssl
+	gcc:gcc          # the race detector needs a C compiler
+	fc-list:fontconfig
+)
+
+# family:Debian package. Pages are looked at in Arabic and Japanese too.
+fonts=(
+	DejaVu:fonts-dejavu-core
+	IPAGothic:fonts-ipafont-gothic
+)
+
+have() {
+	case $1 in
+		initdb) command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' ;;
+		chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
+		*) command -v "$1" ;;
+	esac >/dev/null
+}
+
+missing=()
+for tool in "${tools[@]}"; do
+	have "${tool%%:*}" || missing+=("${tool#*:}")
+done
+families=$(fc-list : family 2>/dev/null || true)
+for font in "${fonts[@]}"; do
+	[[ $families == *"${font%%:*}"* ]] || missing+=("${font#*:}")
+done
+if [ "${#missing[@]}" -eq 0 ]; then
+	exit 0
+fi
+
+by_hand() {
+	echo "The tests need programs that are not installed here: ${missing[*]} (Debian's names)." >&2
+	echo "On Debian or Ubuntu: sudo apt-get install ${missing[*]}" >&2
+	echo "'make test-short' needs none of them." >&2
+	exit 1
+}
+
+command -v apt-get >/dev/null || by_hand
+become=()
+if [ "$(id -u)" -ne 0 ]; then
+	# Ask for a password only where there is somebody to type it.
+	if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+		become=(sudo)
+	else
+		by_hand
+	fi
+fi
+
+echo "Installing for the tests: ${missing[*]}"
+"${become[@]}" apt-get update -qq
+"${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -o Dpkg::Use-Pty=0 --no-install-recommends "${missing[@]}" || by_hand
