@@ -1,0 +1,210 @@
+// Package keyring holds the versioned keys of a Sallyport installation and
+// everything that is done with them: cookies, sealing at rest, peppers, look-up
+// hashes, signed admin calls and the key that signs identity assertions.
+//
+// It knows one JSON file and its permissions. It does not know which accounts,
+// sessions or databases the results end up in, nor the configuration. Keys
+// never leave it in clear except as a pepper, which has a type of its own that
+// does not print.
+//
+// A Ring never changes: Add, Promote and Retire give a new one. So handlers
+// share a Ring without locks.
+package keyring
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/secret"
+)
+
+// Purpose says what a key is for. A key never serves two purposes.
+type Purpose string
+
+// The purposes. A ring has exactly one active key of each.
+const (
+	// Cookie keys make the hash and block keys of gorilla/securecookie.
+	Cookie Purpose = "cookie"
+	// Seal keys encrypt secrets at rest with AES-256-GCM.
+	Seal Purpose = "seal"
+	// Pepper keys go into the hashes of backup codes and API keys.
+	Pepper Purpose = "pepper"
+	// Lookup keys make the HMAC under which a row is found.
+	Lookup Purpose = "lookup"
+	// Admin keys sign calls to the admin endpoint with HMAC-SHA256.
+	Admin Purpose = "admin"
+	// Assertion keys are P-256 private keys that sign the JWT for apps (ES256).
+	Assertion Purpose = "assertion"
+)
+
+// Purposes lists all purposes in the order of the file.
+func Purposes() []Purpose {
+	return []Purpose{Cookie, Seal, Pepper, Lookup, Admin, Assertion}
+}
+
+// State says what a key may still do.
+type State string
+
+// The states of a key. Add makes an accepted key, Promote makes it active and
+// the former active one accepted, Retire ends it.
+const (
+	// Active keys make and check values.
+	Active State = "active"
+	// Accepted keys only check (open, verify, decode) values.
+	Accepted State = "accepted"
+	// Retired keys do nothing. They stay in the file, so that one retired too
+	// early can be brought back by hand: what it sealed is unreadable meanwhile.
+	Retired State = "retired"
+)
+
+// Errors of the ring's own administration.
+var (
+	// ErrUnknownKey: no key of that purpose and version, or a retired one.
+	ErrUnknownKey = errors.New("no usable key of this purpose and version")
+	// ErrActiveKey: the active key cannot be retired; promote another first.
+	ErrActiveKey = errors.New("the active key cannot be retired: promote another one first")
+)
+
+// KeyBytes is the least size of any key: 256 bits.
+const KeyBytes = 32
+
+// Version describes one key without its material.
+type Version struct {
+	Purpose Purpose
+	// Version counts from 1 within its purpose and is never used twice.
+	Version uint32
+	State   State
+	Created time.Time
+}
+
+type key struct {
+	Version
+	material secret.Bytes
+}
+
+// Ring is a set of versioned keys. It is safe for concurrent use.
+type Ring struct {
+	id   secret.Bytes
+	keys []key // by purpose, then version, both ascending
+}
+
+// String implements fmt.Stringer: the fingerprint, never a key.
+func (r *Ring) String() string { return "key ring " + r.Fingerprint() }
+
+// Fingerprint names the ring: 22 characters made from a random id in the file.
+// It survives Add, Promote and Retire. The durable store holds it, so that a
+// node with a foreign ring refuses to serve.
+func (r *Ring) Fingerprint() string {
+	sum := sha256.Sum256(append([]byte("sallyport key ring\x00"), r.id.Reveal()...))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// Versions lists all keys, retired ones too, by purpose and version.
+func (r *Ring) Versions() []Version {
+	out := make([]Version, len(r.keys))
+	for i, k := range r.keys {
+		out[i] = k.Version
+	}
+	return out
+}
+
+// ActiveVersion is the version of the active key of a purpose.
+func (r *Ring) ActiveVersion(p Purpose) uint32 { return r.active(p).Version.Version }
+
+// Add gives a ring with one more, accepted key of the purpose, and its version.
+func (r *Ring) Add(p Purpose, now time.Time) (*Ring, uint32, error) {
+	if !slices.Contains(Purposes(), p) {
+		return nil, 0, fmt.Errorf("add key: unknown purpose %q", p)
+	}
+	next := uint32(1)
+	for _, k := range r.keys {
+		if k.Purpose == p {
+			next = max(next, k.Version.Version+1)
+		}
+	}
+	if next == 0 {
+		return nil, 0, fmt.Errorf("add key: purpose %s has no version left", p)
+	}
+	added, err := newKey(p, next, Accepted, now)
+	if err != nil {
+		return nil, 0, err
+	}
+	return &Ring{id: r.id, keys: sorted(append(slices.Clone(r.keys), added))}, next, nil
+}
+
+// Promote gives a ring in which this accepted key is the active one of its
+// purpose and the former active one is accepted. Promoting the active key
+// changes nothing.
+func (r *Ring) Promote(p Purpose, version uint32) (*Ring, error) {
+	if _, err := r.usable(p, version); err != nil {
+		return nil, fmt.Errorf("promote %s key %d: %w", p, version, err)
+	}
+	keys := slices.Clone(r.keys)
+	for i := range keys {
+		if keys[i].Purpose != p {
+			continue
+		}
+		switch {
+		case keys[i].Version.Version == version:
+			keys[i].State = Active
+		case keys[i].State == Active:
+			keys[i].State = Accepted
+		}
+	}
+	return &Ring{id: r.id, keys: keys}, nil
+}
+
+// Retire gives a ring in which this key does nothing any more. The active key
+// is refused with ErrActiveKey.
+func (r *Ring) Retire(p Purpose, version uint32) (*Ring, error) {
+	k, err := r.usable(p, version)
+	if err != nil {
+		return nil, fmt.Errorf("retire %s key %d: %w", p, version, err)
+	}
+	if k.State == Active {
+		return nil, fmt.Errorf("retire %s key %d: %w", p, version, ErrActiveKey)
+	}
+	keys := slices.Clone(r.keys)
+	for i := range keys {
+		if keys[i].Purpose == p && keys[i].Version.Version == version {
+			keys[i].State = Retired
+		}
+	}
+	return &Ring{id: r.id, keys: keys}, nil
+}
+
+// active relies on check having found exactly one active key per purpose.
+func (r *Ring) active(p Purpose) key {
+	for _, k := range r.keys {
+		if k.Purpose == p && k.State == Active {
+			return k
+		}
+	}
+	panic("keyring: a ring without an active key for " + string(p))
+}
+
+// usable finds a key that may still check values.
+func (r *Ring) usable(p Purpose, version uint32) (key, error) {
+	for _, k := range r.keys {
+		if k.Purpose == p && k.Version.Version == version && k.State != Retired {
+			return k, nil
+		}
+	}
+	return key{}, ErrUnknownKey
+}
+
+// accepted lists the keys that may check values: the active one, then the
+// others from the newest to the oldest.
+func (r *Ring) accepted(p Purpose) []key {
+	out := []key{r.active(p)}
+	for _, k := range slices.Backward(r.keys) {
+		if k.Purpose == p && k.State == Accepted {
+			out = append(out, k)
+		}
+	}
+	return out
+}
