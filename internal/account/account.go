@@ -1,0 +1,69 @@
+// Package account holds accounts and their enrolled factors: the values, and
+// the rules that need nothing but them (names, identifiers, groups, which
+// methods are usable). It does no I/O and knows no store, no HTTP and no
+// sign-in flow.
+package account
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/secret"
+)
+
+// ErrNotFound says that there is no such account, factor or link.
+var ErrNotFound = errors.New("not found")
+
+// ErrTaken says that a name or e-mail address belongs, or once belonged, to
+// another account.
+var ErrTaken = errors.New("name or e-mail address is taken")
+
+// ID is an account's immutable identity: 26 characters of lower-case base32,
+// 128 random bits. It is the `sub` of assertions and the associated data of
+// everything sealed for the account.
+type ID string
+
+// Account is one person who may sign in.
+type Account struct {
+	ID ID
+	// Name is what apps see as Remote-User: 1 to 128 characters of
+	// [a-z0-9._@+-], fixed for good.
+	Name string
+	// Email is normalised as identifiers are; it may be empty.
+	Email       string
+	DisplayName string
+	Groups      []string
+
+	// PasswordHash is a PHC string; empty until the owner has chosen one.
+	PasswordHash secret.Text
+	// PasswordChanged is when the password was last chosen; zero before.
+	PasswordChanged time.Time
+	// Provider names the SAML identity provider that owns sign-in; empty for
+	// a local account.
+	Provider string
+	Disabled bool
+
+	// Generation rises with every change that other nodes must learn of.
+	Generation int64
+	// SessionsValidFrom: a session begun before this moment is dead, whatever
+	// the session store says (a failover may bring an ended one back).
+	SessionsValidFrom time.Time
+
+	Created    time.Time
+	LastSignIn time.Time
+	// LastMethod is the kind of second factor used last; it is offered first.
+	LastMethod Kind
+}
+
+// Local reports whether the account signs in here, with a password, and not
+// at an identity provider.
+func (a Account) Local() bool { return a.Provider == "" }
+
+// Label is how pages and authenticator apps call the account: the e-mail
+// address where there is one, else the name.
+func (a Account) Label() string {
+	if a.Email != "" {
+		return a.Email
+	}
+	return a.Name
+}

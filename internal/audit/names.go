@@ -1,0 +1,55 @@
+package audit
+
+// Name is the stable name of an event: what happened, in past tense. Names
+// are never changed or used for something else.
+type Name string
+
+// Signing in and out.
+const (
+	SignedIn         Name = "signed_in"
+	SignedOut        Name = "signed_out"
+	SessionsEnded    Name = "sessions_ended" // all of an account's, by its owner or a change
+	PasswordWrong    Name = "password_wrong"
+	PasswordRight    Name = "password_right"
+	PasswordUpgraded Name = "password_upgraded" // an imported or older hash was replaced
+	FactorRight      Name = "factor_right"
+	FactorWrong      Name = "factor_wrong"
+	FactorReplayed   Name = "factor_replayed" // a code that was spent before
+	FactorLocked     Name = "factor_locked"   // the hard limit of failures in a row
+	SignInRefused    Name = "sign_in_refused" // disabled, or managed elsewhere
+	StepUpPassed     Name = "step_up_passed"
+	TicketRefused    Name = "ticket_refused"
+	LimitHit         Name = "limit_hit"
+	Busy             Name = "password_queue_full"
+)
+
+// Changes to an account by its owner.
+const (
+	FactorAdded         Name = "factor_added"
+	FactorRemoved       Name = "factor_removed"
+	SecondFactorOff     Name = "second_factor_turned_off"
+	BackupCodesMade     Name = "backup_codes_made"
+	BackupCodeUsed      Name = "backup_code_used"
+	PasswordChosen      Name = "password_chosen"
+	SetUpLinkUsed       Name = "set_up_link_used"
+	GroupDropped        Name = "group_dropped"
+	SecretUnreadable    Name = "secret_unreadable" // a sealed value that no key opens
+	StoreRecordRejected Name = "store_record_rejected"
+)
+
+// What operators did, through signed admin calls.
+const (
+	AccountAdded      Name = "account_added"
+	AccountChanged    Name = "account_changed"
+	AccountDisabled   Name = "account_disabled"
+	AccountEnabled    Name = "account_enabled"
+	AccountDeleted    Name = "account_deleted"
+	AccountUnlocked   Name = "account_unlocked"
+	AccountsExported  Name = "accounts_exported"
+	SetUpLinkMade     Name = "set_up_link_made"
+	SecondFactorReset Name = "second_factor_reset"
+	SessionEnded      Name = "session_ended"
+	KeyAdded          Name = "key_added"
+	KeyPromoted       Name = "key_promoted"
+	KeyRetired        Name = "key_retired"
+)

@@ -1,0 +1,102 @@
+package login
+
+import (
+	"context"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/audit"
+	"github.com/sallyport-auth/sallyport/internal/factor"
+	"github.com/sallyport-auth/sallyport/internal/secret"
+)
+
+// pepperBackup is the context that backup codes are peppered in.
+const pepperBackup = "backup codes"
+
+// proveBackup hashes the code once, through the same gate as passwords, and
+// spends it by its hash in one statement. A used code reads like a wrong one.
+func (m *Machine) proveBackup(ctx context.Context, c Client, a account.Account, fs account.Factors, typed string) (*Problem, *Notice, error) {
+	if typed == "" {
+		return &Problem{Field: "code", Key: "backup.empty"}, nil, nil
+	}
+	wrong := &Problem{Field: "code", Key: "backup.wrong"}
+	sets := fs.Of(account.KindBackup)
+	if len(sets) == 0 {
+		return wrong, nil, nil
+	}
+	counter := m.factorCount(a.ID, account.KindBackup)
+	taken, err := m.take(ctx, []count{counter})
+	if err != nil {
+		return nil, nil, m.limited(ctx, c, a, a.Name, err)
+	}
+	wrong.Left = taken.left()
+	hash, err := m.hashBackup(ctx, c, a, sets[0], typed)
+	if err != nil {
+		m.giveBack(ctx, taken)
+		return nil, nil, err
+	}
+	now := m.Now()
+	var events []audit.Event
+	set, spent, err := m.Prover.SpendBackupCode(ctx, a.ID, sets[0].ID, hash, m.Settings.Limits.FactorHard, now,
+		func(set account.Factor, spent bool) []audit.Event {
+			events = m.backupEvents(c, a, sets[0], set, spent)
+			return events
+		})
+	if err != nil {
+		m.giveBack(ctx, taken)
+		return nil, nil, err
+	}
+	m.Audit.Written(ctx, events...)
+	if !spent {
+		return wrong, nil, nil
+	}
+	return nil, &Notice{Kind: "warning", Key: "notice.backupused", Count: set.Left}, m.Limiter.Clear(ctx, counter.key)
+}
+
+// hashBackup hashes what was typed under the set's salt. Something that can't
+// be a code is hashed too, as it stands: it takes the same time and fits none.
+func (m *Machine) hashBackup(ctx context.Context, c Client, a account.Account, set account.Factor, typed string) ([32]byte, error) {
+	pepper, err := m.Keys.Pepper(pepperBackup, set.Pepper)
+	if err != nil {
+		return [32]byte{}, err
+	}
+	code, err := factor.NormaliseBackupCode(typed)
+	if err != nil {
+		code = secret.New("-")
+	}
+	leave, err := m.Gate.Enter(ctx, c.Network, c.Knows(a))
+	if err != nil {
+		return [32]byte{}, err
+	}
+	defer leave()
+	sum, err := factor.HashBackupCode(code, set.Salt, pepper)
+	return [32]byte(sum), err
+}
+
+func (m *Machine) backupEvents(c Client, a account.Account, before, after account.Factor, spent bool) []audit.Event {
+	if spent {
+		return []audit.Event{m.factorEvent(c, audit.BackupCodeUsed, a, account.KindBackup)}
+	}
+	events := []audit.Event{m.factorEvent(c, audit.FactorWrong, a, account.KindBackup)}
+	if after.Locked && !before.Locked {
+		events = append(events, m.factorEvent(c, audit.FactorLocked, a, account.KindBackup))
+	}
+	return events
+}
+
+// ChooseMethod keeps which of the offered methods the person wants to use.
+func (m *Machine) ChooseMethod(ctx context.Context, f Flow, k account.Kind) (Flow, error) {
+	a, fs, err := m.Holder(ctx, f)
+	if err != nil {
+		return f, err
+	}
+	if m.Next(f, fs) != StepVerify {
+		return f, ErrNotNext
+	}
+	for _, offered := range fs.Offered(a.LastMethod) {
+		if offered == k {
+			f.Method, f.Problems, f.Notices = k, nil, nil
+			return m.Flows.SaveFlow(ctx, f)
+		}
+	}
+	return m.refuse(ctx, f, Problem{Field: "method", Key: "method.empty"})
+}

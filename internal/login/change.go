@@ -1,0 +1,133 @@
+package login
+
+import (
+	"context"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/audit"
+	"github.com/sallyport-auth/sallyport/internal/session"
+)
+
+// Each change here needs a fresh proof (ErrStale otherwise) and ends all of
+// the account's sessions; the browser that asked gets a new one.
+
+// BeginEnrol starts adding an authenticator from the security page, in place
+// of another one or beside it.
+func (m *Machine) BeginEnrol(ctx context.Context, c Client, p Person, replaces string) (Flow, error) {
+	if !m.Fresh(p) {
+		return Flow{}, ErrStale
+	}
+	if !p.Factors.Protected() && m.Settings.EnrolByLink {
+		return Flow{}, ErrNotAllowed
+	}
+	if replaces != "" {
+		if old, ok := p.Factors.ByID(replaces); !ok || old.Kind != account.KindApp {
+			return Flow{}, account.ErrNotFound
+		}
+	}
+	f := m.enrolFlow(c, p)
+	f.Replaces = replaces
+	return f, m.Flows.CreateFlow(ctx, f)
+}
+
+// BeginCodes starts making new backup codes from the security page.
+func (m *Machine) BeginCodes(ctx context.Context, c Client, p Person) (Flow, error) {
+	if !m.Fresh(p) {
+		return Flow{}, ErrStale
+	}
+	if !p.Factors.Protected() {
+		return Flow{}, ErrNotAllowed
+	}
+	f := m.enrolFlow(c, p)
+	f.CodesWanted = true
+	return f, m.Flows.CreateFlow(ctx, f)
+}
+
+func (m *Machine) enrolFlow(c Client, p Person) Flow {
+	f := m.newFlow(c, Enrol)
+	f.Account, f.Session, f.Since = p.Account.ID, p.Session.ID, m.Now()
+	f.PasswordAt, f.FactorAt, f.FactorKind = p.Token.PasswordAt, p.Token.FactorAt, p.Token.FactorKind
+	f.Return = "/account/security"
+	return f
+}
+
+// Renew gives the browser a new session after an Enrol flow added a factor:
+// its own was ended with all the others. It returns the flow as it belongs to
+// the new session.
+func (m *Machine) Renew(ctx context.Context, p Person, f Flow, at Place) (session.Credential, Flow, error) {
+	if !f.Of(p) {
+		return session.Credential{}, f, ErrNotNext
+	}
+	p.Token.FactorAt, p.Token.FactorKind, p.Token.Level = f.FactorAt, f.FactorKind, session.LevelSecondFactor
+	cred, err := m.replace(ctx, p, at)
+	if err != nil {
+		return cred, f, err
+	}
+	f.Session = cred.ID
+	f, err = m.Flows.SaveFlow(ctx, f)
+	return cred, f, err
+}
+
+// Of reports whether the flow was begun from the person's session.
+func (f Flow) Of(p Person) bool {
+	return f.Session != "" && f.Session == p.Session.ID && (f.Account == "" || f.Account == p.Account.ID)
+}
+
+// RemoveFactor removes one authenticator. Removing the last one also removes
+// the backup codes, and is refused where a rule asks for a second factor.
+func (m *Machine) RemoveFactor(ctx context.Context, c Client, p Person, id string, at Place) (session.Credential, error) {
+	f, ok := p.Factors.ByID(id)
+	if !ok || f.Kind == account.KindBackup {
+		return session.Credential{}, account.ErrNotFound
+	}
+	if m.LastMethod(p.Factors, id) {
+		return m.TurnOff(ctx, c, p, at)
+	}
+	return m.remove(ctx, c, p, at, audit.FactorRemoved, id)
+}
+
+// LastMethod reports whether no other method is left without the factor.
+func (m *Machine) LastMethod(fs account.Factors, id string) bool {
+	for _, f := range fs {
+		if f.ID != id && f.Kind != account.KindBackup {
+			return false
+		}
+	}
+	return true
+}
+
+// TurnOff removes all methods and backup codes, where no rule asks for any.
+func (m *Machine) TurnOff(ctx context.Context, c Client, p Person, at Place) (session.Credential, error) {
+	if !m.Settings.MayTurnOff {
+		return session.Credential{}, ErrNotAllowed
+	}
+	return m.remove(ctx, c, p, at, audit.SecondFactorOff)
+}
+
+func (m *Machine) remove(ctx context.Context, c Client, p Person, at Place, name audit.Name, ids ...string) (session.Credential, error) {
+	if !m.Fresh(p) {
+		return session.Credential{}, ErrStale
+	}
+	e := m.event(c, name, p.Account)
+	if err := m.Changer.RemoveFactors(ctx, p.Account.ID, ids, m.Now(), e); err != nil {
+		return session.Credential{}, err
+	}
+	m.Audit.Written(ctx, e)
+	_ = m.Revoke(ctx) // rows stay until done; the loop goes on
+	if name == audit.SecondFactorOff {
+		p.Token.Level, p.Token.FactorKind = session.LevelPassword, ""
+	}
+	return m.replace(ctx, p, at)
+}
+
+// EndSessions signs the account out everywhere, this browser too.
+func (m *Machine) EndSessions(ctx context.Context, c Client, p Person) error {
+	e := m.event(c, audit.SessionsEnded, p.Account)
+	err := m.Changer.ChangeAccount(ctx, p.Account.ID, m.Now(), true, func(*account.Account) error { return nil }, e)
+	if err != nil {
+		return err
+	}
+	m.Audit.Written(ctx, e)
+	_ = m.Revoke(ctx) // rows stay until done; the loop goes on
+	return nil
+}

@@ -1,0 +1,151 @@
+package login
+
+import (
+	"context"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/audit"
+	"github.com/sallyport-auth/sallyport/internal/session"
+)
+
+// Accounts is what sign-in reads of the durable store.
+type Accounts interface {
+	// AccountByIdentifier finds an account by a normalised user name or
+	// e-mail address; account.ErrNotFound when there is none.
+	AccountByIdentifier(ctx context.Context, identifier string) (account.Account, error)
+	Account(ctx context.Context, id account.ID) (account.Account, error)
+	// Factors lists the account's factors in order of enrolment, backup sets
+	// with Left filled.
+	Factors(ctx context.Context, id account.ID) (account.Factors, error)
+}
+
+// SignIns remembers completed sign-ins.
+type SignIns interface {
+	// RecordSignIn sets when the account last signed in and, unless it is
+	// empty, with which kind of second factor, and writes the events with
+	// it. It raises no generation: nothing that caches hold changes.
+	RecordSignIn(ctx context.Context, id account.ID, at time.Time, kind account.Kind, events ...audit.Event) error
+}
+
+// Prover compares and spends codes. Each call is one transaction that holds
+// the rows it decides on, so that of any number of equal calls, on any number
+// of nodes, at most one succeeds.
+type Prover interface {
+	// ProveApp gives try the account's authenticators (locked ones too),
+	// stores what try changed in them, and writes the events that try
+	// returns. try does no I/O and may run more than once.
+	ProveApp(ctx context.Context, id account.ID, try func([]*account.Factor) []audit.Event) error
+	// SpendBackupCode marks the code with that hash as used when it belongs
+	// to the set, is unused and the set is not locked; else it counts one
+	// failure of the set and locks it at hard failures in a row. It returns
+	// the set as it is afterwards and whether a code was spent, and writes
+	// the events that describe returns for that outcome.
+	SpendBackupCode(ctx context.Context, id account.ID, set string, hash [32]byte, hard int, now time.Time,
+		describe func(set account.Factor, spent bool) []audit.Event) (account.Factor, bool, error)
+}
+
+// Changer makes changes to accounts. Each call is one transaction, writes its
+// events with it, raises the account's generation and leaves a
+// account.Revocation row: whoever calls then runs Revocations at once.
+type Changer interface {
+	// ChangeAccount stores what change made of the account. ID, Name and
+	// Created are kept whatever change does. An error of change stops it.
+	// endSessions also raises SessionsValidFrom to now.
+	ChangeAccount(ctx context.Context, id account.ID, now time.Time, endSessions bool,
+		change func(*account.Account) error, events ...audit.Event) error
+	// AddFactor stores a confirmed factor; replaces names one to remove in
+	// the same step, or "". It ends the account's sessions. account.ErrTaken
+	// when a factor with that id is there already.
+	AddFactor(ctx context.Context, f account.Factor, replaces string, now time.Time, events ...audit.Event) error
+	// ReplaceBackupCodes stores a new set with the hashes of its codes and
+	// removes the old set. It ends no session.
+	ReplaceBackupCodes(ctx context.Context, set account.Factor, hashes [][32]byte, now time.Time, events ...audit.Event) error
+	// RemoveFactors removes the named factors, or all when ids is empty, and
+	// ends the account's sessions. account.ErrNotFound when none was there.
+	RemoveFactors(ctx context.Context, id account.ID, ids []string, now time.Time, events ...audit.Event) error
+}
+
+// Links are one-time links that operators make.
+type Links interface {
+	// Link finds an unused, unexpired link; account.ErrNotFound otherwise.
+	Link(ctx context.Context, hash [32]byte, now time.Time) (account.Link, error)
+	// UseLink spends the link and changes its account in one transaction,
+	// ending the account's sessions and its other links. account.ErrNotFound
+	// when it was used meanwhile.
+	UseLink(ctx context.Context, hash [32]byte, now time.Time,
+		change func(*account.Account) error, events ...audit.Event) (account.Account, error)
+}
+
+// Revocations are rows of ended sessions that are still to be carried out.
+type Revocations interface {
+	// Revocations lists what is left to do, oldest first, at most limit.
+	Revocations(ctx context.Context, limit int) ([]account.Revocation, error)
+	// Revoked removes rows that were carried out.
+	Revoked(ctx context.Context, ids []int64) error
+}
+
+// Flows keeps flows. Each belongs to one browser, and every look-up names the
+// browser too.
+type Flows interface {
+	// CreateFlow stores a new flow until f.Expires. The browser's oldest
+	// flows beyond FlowsPerBrowser are removed.
+	CreateFlow(ctx context.Context, f Flow) error
+	// Flow returns ErrNoFlow for one that is absent, expired or another
+	// browser's.
+	Flow(ctx context.Context, b BrowserHash, id FlowID, now time.Time) (Flow, error)
+	// SaveFlow stores f if the stored version is still f.Version, and
+	// returns it with the next version; ErrConflict or ErrNoFlow otherwise.
+	SaveFlow(ctx context.Context, f Flow) (Flow, error)
+	DeleteFlow(ctx context.Context, b BrowserHash, id FlowID) error
+	// FlowsOf lists the browser's flows, newest first.
+	FlowsOf(ctx context.Context, b BrowserHash, now time.Time) ([]Flow, error)
+}
+
+// Sessions keeps sessions.
+type Sessions interface {
+	// CreateSession stores s with its tokens until s.Expires.
+	CreateSession(ctx context.Context, s session.Session) error
+	// Session returns session.ErrNotFound for one that ended.
+	Session(ctx context.Context, id session.ID) (session.Session, error)
+	// SetToken sets the session's token for t.Purpose and t.Host in place of
+	// an older one; session.ErrNotFound when the session has ended.
+	SetToken(ctx context.Context, id session.ID, t session.Token) error
+	// EndSession removes the session and all its tokens; nil when it had
+	// ended already.
+	EndSession(ctx context.Context, id session.ID) error
+	// SessionsOf lists the account's sessions, newest first, exactly.
+	SessionsOf(ctx context.Context, id account.ID) ([]session.Session, error)
+	// AccountChanged tells every node to read the account anew.
+	AccountChanged(ctx context.Context, id account.ID) error
+}
+
+// Activity keeps when sessions were last used, apart from the sessions, so
+// that writing it empties no cache.
+type Activity interface {
+	// Touch records a use at now.
+	Touch(ctx context.Context, id session.ID, now time.Time, ttl time.Duration) error
+	// LastUsed returns the newest recorded use, zero for none.
+	LastUsed(ctx context.Context, id session.ID) (time.Time, error)
+}
+
+// Limiter counts tries. Every call is atomic over all nodes; an error means
+// that nothing was counted and that the try must be refused.
+type Limiter interface {
+	// Take counts one try under key, or refuses it with a *Limited error and
+	// counts nothing. now is the caller's clock.
+	Take(ctx context.Context, key string, l Limit, now time.Time) (Taken, error)
+	// GiveBack takes one counted try back, as if it had not been made: a
+	// right password, or a failure that was not the person's.
+	GiveBack(ctx context.Context, key string, l Limit, t Taken) error
+	// Clear forgets all tries under key, and how often its window filled.
+	Clear(ctx context.Context, key string) error
+}
+
+// Tickets are consumed by the first presentation.
+type Tickets interface {
+	PutTicket(ctx context.Context, hash [32]byte, t session.Ticket) error
+	// TakeTicket removes and returns the ticket; session.ErrNotFound when
+	// there is none (any more).
+	TakeTicket(ctx context.Context, hash [32]byte, now time.Time) (session.Ticket, error)
+}

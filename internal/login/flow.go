@@ -1,0 +1,144 @@
+// Package login is one flow of steps that ends in a session: password, second
+// factor, enrolment, step-up before a change. next.go alone knows their
+// order; each step works only in its own flow, only with that browser's
+// binding cookie, and only when it is next. The package knows stores and keys
+// as interfaces, and no HTTP and no pages.
+package login
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/session"
+)
+
+// Lives and sizes of flows (DESIGN "Hosts, cookies, tickets").
+const (
+	FlowLife        = 30 * time.Minute
+	FlowsPerBrowser = 20
+)
+
+// Errors of flow stores.
+var (
+	// ErrNoFlow: no such flow for this browser; it expired or is another's.
+	ErrNoFlow = errors.New("no such sign-in flow")
+	// ErrConflict: the flow was changed by another request since it was read.
+	ErrConflict = errors.New("the flow was changed meanwhile")
+)
+
+// FlowID names a flow in URLs and forms: 26 characters of lower-case base32.
+// It opens nothing without the browser's binding cookie.
+type FlowID string
+
+// BrowserHash is the SHA-256 of a browser's binding cookie value, in lower-case
+// hexadecimal (64 characters); stores index flows by it.
+type BrowserHash string
+
+// Purpose is why a flow was begun.
+type Purpose string
+
+// The purposes of flows.
+const (
+	SignIn Purpose = "sign-in"
+	// StepUp proves password and factor anew before a change to the account.
+	StepUp Purpose = "step-up"
+	// Enrol adds an authenticator or makes new backup codes from the
+	// security page; it begins after a step-up.
+	Enrol Purpose = "enrol"
+)
+
+// Flow is the server's record of one person's way through the steps. What a
+// step proved is here and nowhere else: forms and cookies only name the flow.
+type Flow struct {
+	ID      FlowID
+	Browser BrowserHash
+	Purpose Purpose
+	Created time.Time
+	Expires time.Time
+	// Version rises with each save; a save of an older one is refused.
+	Version int64
+
+	// Identifier is what the person typed, kept to be shown again.
+	Identifier string
+	// Account is set once the password was right, never before.
+	Account account.ID
+	// Wish is where the person wanted to go; nil for the portal's home.
+	Wish *Wish
+	// Needs is the level that the wish's host asks for.
+	Needs session.Level
+
+	// Since is when the flow's proofs were given or, after a change that the
+	// flow itself made, when that change was: proofs from before
+	// Account.SessionsValidFrom open nothing.
+	Since      time.Time
+	PasswordAt time.Time // zero until the password was right
+	FactorAt   time.Time // zero until a second factor was right
+	FactorKind account.Kind
+	// Method is the second factor that the person chose to use; "" for the
+	// first one offered.
+	Method account.Kind
+	// WrongCodes counts wrong codes in this flow, for the hint after two.
+	WrongCodes int
+
+	// Pending is an authenticator that is not confirmed yet.
+	Pending *PendingApp
+	// Replaces is the id of the factor that an Enrol flow takes the place of.
+	Replaces string
+	// Added is the id of the factor that this flow added, or "".
+	Added string
+	// Codes are backup codes that are shown but not saved yet, sealed.
+	Codes       []byte
+	CodesExpire time.Time
+	// CodesWanted: new codes were asked for in place of the set there is.
+	CodesWanted bool
+	// SkippedCodes: "Not now" was the answer at no codes left.
+	SkippedCodes bool
+
+	// ByLink says that the flow began with an operator's one-time link, which
+	// permits enrolment where `enrolment link` is set.
+	ByLink bool
+	// Session is the portal session that a StepUp or Enrol belongs to.
+	Session session.ID
+	// Return is the portal page to go to after a StepUp or Enrol: a path
+	// below the portal's base.
+	Return string
+
+	// Problems and Notices are shown by the next page, and cleared by the
+	// next POST.
+	Problems []Problem
+	Notices  []Notice
+}
+
+// Wish is the address that a guard sent the person to sign in for.
+type Wish struct {
+	Host    string   // lower-case A-label with port where not the scheme's own
+	Secure  bool     // reached by HTTPS
+	URI     string   // path and query, exactly one leading slash
+	Binding [32]byte // SHA-256 of the app host's browser cookie
+	Needs   session.Level
+	Title   string // the app's title
+	Expires time.Time
+}
+
+// PendingApp is an authenticator between its QR code and its first right code.
+type PendingApp struct {
+	ID      string // that the factor will have
+	Sealed  []byte // the secret, sealed for the account
+	Expires time.Time
+}
+
+// Problem is one thing wrong with what was entered: a key of the message
+// catalogue, and the field that it belongs to ("" for the whole form).
+type Problem struct {
+	Field string
+	Key   string
+	Left  int `json:",omitempty"` // attempts left to tell; 0 tells none
+}
+
+// Notice is a message that is not an error.
+type Notice struct {
+	Kind  string // success, warning or info
+	Key   string
+	Count int `json:",omitempty"`
+}

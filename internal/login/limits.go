@@ -1,0 +1,145 @@
+package login
+
+import (
+	"context"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/audit"
+)
+
+// Limits are the limits of SPEC G1 for the steps that exist.
+type Limits struct {
+	PasswordAccount Limit // failures per account and network
+	PasswordUnknown Limit // failures per account from unknown browsers
+	PasswordNetwork Limit // failures per network over all accounts
+	Factor          Limit // failures per account and kind of factor
+	FactorHard      int   // failures in a row that lock a factor
+	Forms           Limit // forms of every other kind per network
+}
+
+// DefaultLimits are SPEC G1's numbers.
+func DefaultLimits() Limits {
+	return Limits{
+		PasswordAccount: Limit{N: 5, Window: 10 * time.Minute},
+		PasswordUnknown: Limit{N: 20, Window: time.Hour},
+		PasswordNetwork: Limit{N: 50, Window: 10 * time.Minute},
+		Factor:          Limit{N: 5, Window: 10 * time.Minute, DoubleTo: time.Hour},
+		FactorHard:      100,
+		Forms:           Limit{N: 60, Window: time.Minute},
+	}
+}
+
+// wideFactor: an IPv6 /48 has ten times the tries of a /64 (SPEC G1).
+const wideFactor = 10
+
+// count is one counter that a try takes from.
+type count struct {
+	name  string // of the limit, for logs and pages
+	key   string
+	limit Limit
+}
+
+// passwordCounts are the counters of one password try. subject is the
+// account's id where there is one, so that all its spellings share a counter,
+// else the normalised identifier: an identifier without an account locks just
+// the same. A known browser has a counter of its own and no other (SPEC G2).
+func (m *Machine) passwordCounts(c Client, subject string, known bool) []count {
+	l := m.Settings.Limits
+	if known {
+		return []count{{"password_account", "password:device:" + c.Device.ID + ":" + subject, l.PasswordAccount}}
+	}
+	counts := []count{
+		{"password_account", "password:" + subject + ":" + c.Network, l.PasswordAccount},
+		{"password_unknown", "password:" + subject, l.PasswordUnknown},
+		{"password_network", "password:network:" + c.Network, l.PasswordNetwork},
+	}
+	if c.Wide != "" {
+		wide := l.PasswordNetwork
+		wide.N *= wideFactor
+		counts = append(counts, count{"password_network", "password:network:" + c.Wide, wide})
+	}
+	return counts
+}
+
+// factorCount is the counter of a second factor, over all flows and networks.
+func (m *Machine) factorCount(id account.ID, k account.Kind) count {
+	return count{"factor", "factor:" + string(id) + ":" + string(k), m.Settings.Limits.Factor}
+}
+
+// takings are tries that were counted and can be given back.
+type takings struct {
+	counts []count
+	taken  []Taken
+}
+
+// take counts the try everywhere before anything is compared, so that of many
+// at once no more are compared than the limit allows. When one counter
+// refuses, the others get their try back.
+func (m *Machine) take(ctx context.Context, counts []count) (takings, error) {
+	var t takings
+	now := m.Now()
+	for _, c := range counts {
+		taken, err := m.Limiter.Take(ctx, c.key, c.limit, now)
+		if err != nil {
+			if l, ok := err.(*Limited); ok {
+				l.Limit = c.name
+			}
+			m.giveBack(ctx, t)
+			return takings{}, err
+		}
+		t.counts = append(t.counts, c)
+		t.taken = append(t.taken, taken)
+	}
+	return t, nil
+}
+
+// giveBack takes counted tries back. Its errors leave a try counted, which
+// is the safe side, so they are not told.
+func (m *Machine) giveBack(ctx context.Context, t takings) {
+	ctx = context.WithoutCancel(ctx)
+	for i, c := range t.counts {
+		_ = m.Limiter.GiveBack(ctx, c.key, c.limit, t.taken[i])
+	}
+}
+
+// left returns how many tries to tell the person about: those of the first
+// counter, from the third wrong try on (PAGES), else 0.
+func (t takings) left() int {
+	if len(t.taken) == 0 {
+		return 0
+	}
+	if t.counts[0].limit.N-t.taken[0].Left < 3 {
+		return 0
+	}
+	return t.taken[0].Left
+}
+
+// TakeForm counts one form of any other kind: per browser that has signed in
+// before, else per network.
+func (m *Machine) TakeForm(ctx context.Context, c Client) error {
+	l := m.Settings.Limits.Forms
+	counts := []count{{"forms", "forms:" + c.Network, l}}
+	if c.Device != nil {
+		counts[0].key = "forms:device:" + c.Device.ID
+	} else if c.Wide != "" {
+		wide := l
+		wide.N *= wideFactor
+		counts = append(counts, count{"forms", "forms:" + c.Wide, wide})
+	}
+	_, err := m.take(ctx, counts)
+	return err
+}
+
+// limited records a refusal and hands it on.
+func (m *Machine) limited(ctx context.Context, c Client, a account.Account, subject string, err error) error {
+	if l, ok := err.(*Limited); ok {
+		e := m.event(c, audit.LimitHit, a)
+		if e.Subject == "" {
+			e.Subject = subject
+		}
+		e.Reason = l.Limit
+		m.Audit.Record(ctx, e)
+	}
+	return err
+}

@@ -1,0 +1,181 @@
+package login
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/audit"
+	"github.com/sallyport-auth/sallyport/internal/factor"
+	"github.com/sallyport-auth/sallyport/internal/secret"
+	"github.com/sallyport-auth/sallyport/internal/session"
+)
+
+// Errors of steps, besides those of the stores and *Limited.
+var (
+	// ErrNotNext: the step is not the flow's next one. The person is sent to
+	// the one that is.
+	ErrNotNext = errors.New("this step is not next")
+	// ErrBusy: the queue for password hashing is full; try again soon.
+	ErrBusy = errors.New("too many passwords are being checked")
+	// ErrNotAllowed: a rule forbids the change.
+	ErrNotAllowed = errors.New("a rule does not allow this")
+)
+
+// Stores are the stores that the steps use. One value may serve several
+// fields.
+type Stores struct {
+	Accounts    Accounts
+	SignIns     SignIns
+	Prover      Prover
+	Changer     Changer
+	Links       Links
+	Revocations Revocations
+
+	Flows    Flows
+	Sessions Sessions
+	Activity Activity
+	Limiter  Limiter
+}
+
+// Keys seals what is kept, and knows the peppers of backup codes.
+type Keys interface {
+	// Seal encrypts for one purpose and one account.
+	Seal(context string, associated, plaintext []byte) ([]byte, error)
+	Open(context string, associated, sealed []byte) ([]byte, error)
+	// ActivePepper is what new backup codes are hashed with.
+	ActivePepper(context string) (version uint32, pepper secret.Bytes)
+	// Pepper returns an older one; an error when the ring does not have it.
+	Pepper(context string, version uint32) (secret.Bytes, error)
+}
+
+// Recorder takes events that need not commit with a change, and hears of
+// those that did.
+type Recorder interface {
+	Record(ctx context.Context, events ...audit.Event)
+	// Written is told of events that a store wrote with its change.
+	Written(ctx context.Context, events ...audit.Event)
+}
+
+// Settings are the numbers and choices of the configuration.
+type Settings struct {
+	Limits    Limits
+	Password  factor.Params
+	MinLength int // characters of a new password
+	// SessionLife and SessionIdle bound every session.
+	SessionLife, SessionIdle time.Duration
+	// Reauthenticate is how fresh a proof must be for a change to an account.
+	Reauthenticate time.Duration
+	// EnrolByLink: a first factor is only enrolled from an operator's link.
+	EnrolByLink bool
+	// PortalNeeds is what a sign-in asks for that no app began.
+	PortalNeeds session.Level
+	// MayTurnOff: no rule asks for a second factor.
+	MayTurnOff bool
+	// Service is the issuer that authenticator apps show.
+	Service string
+}
+
+// Machine carries out steps. It holds no state of its own but the gate that
+// bounds password hashing, so any node continues what another began.
+type Machine struct {
+	Stores
+	Keys     Keys
+	Audit    Recorder
+	Gate     *HashGate
+	Settings Settings
+	Now      func() time.Time
+}
+
+// Client is who is asking. It is made from the request by the caller and
+// believed nowhere for who the person is.
+type Client struct {
+	Browser BrowserHash
+	// Network is an IPv4 address or an IPv6 /64; Wide is the IPv6 /48, "" for
+	// IPv4.
+	Network, Wide string
+	// Device is the known-browser cookie's content, nil without one.
+	Device *Device
+	// Agent is a shortened User-Agent such as "Firefox on Linux".
+	Agent   string
+	Request string // the request's id
+	Host    string
+}
+
+// Device says that a browser completed a sign-in to an account before.
+type Device struct {
+	ID      string
+	Account account.ID
+	Issued  time.Time
+}
+
+// Knows reports whether the browser has signed in to the account since its
+// password was last changed.
+func (c Client) Knows(a account.Account) bool {
+	return c.Device != nil && c.Device.Account == a.ID && c.Device.Issued.After(a.PasswordChanged)
+}
+
+// event begins an audit event about the account.
+func (m *Machine) event(c Client, name audit.Name, a account.Account) audit.Event {
+	return audit.Event{
+		Time: m.Now(), Name: name, Account: string(a.ID), Subject: a.Name,
+		Network: c.Network, Browser: c.Agent, Request: c.Request, Host: c.Host,
+	}
+}
+
+// Begin starts a flow for a sign-in.
+func (m *Machine) Begin(ctx context.Context, c Client, w *Wish) (Flow, error) {
+	f := m.newFlow(c, SignIn)
+	f.Wish = w
+	f.Needs = m.Settings.PortalNeeds
+	if w != nil {
+		f.Needs = w.Needs
+	}
+	return f, m.Flows.CreateFlow(ctx, f)
+}
+
+func (m *Machine) newFlow(c Client, p Purpose) Flow {
+	now := m.Now()
+	return Flow{
+		ID: FlowID(NewID()), Browser: c.Browser, Purpose: p,
+		Created: now, Expires: now.Add(FlowLife),
+	}
+}
+
+// Load returns the browser's flow.
+func (m *Machine) Load(ctx context.Context, c Client, id FlowID) (Flow, error) {
+	if id == "" || c.Browser == "" {
+		return Flow{}, ErrNoFlow
+	}
+	return m.Flows.Flow(ctx, c.Browser, id, m.Now())
+}
+
+// advance stores the flow and extends the flow's life, for a step that passed.
+func (m *Machine) advance(ctx context.Context, f Flow) (Flow, error) {
+	f.Expires = m.Now().Add(FlowLife)
+	return m.Flows.SaveFlow(ctx, f)
+}
+
+// refuse stores what was wrong with a step, for its page to tell.
+func (m *Machine) refuse(ctx context.Context, f Flow, problems ...Problem) (Flow, error) {
+	f.Problems, f.Notices = problems, nil
+	return m.Flows.SaveFlow(ctx, f)
+}
+
+// tell keeps a notice for the flow's next page.
+func (m *Machine) tell(f Flow, n Notice) Flow {
+	f.Problems, f.Notices = nil, []Notice{n}
+	return f
+}
+
+// NewID makes a random identity: 26 characters of lower-case base32, 130 bits
+// of which the last two are zero.
+func NewID() string {
+	var b [16]byte
+	rand.Read(b[:]) //nolint:errcheck // crypto/rand.Read never returns an error since Go 1.24
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
+}

@@ -1,0 +1,246 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+)
+
+// Ages of a remembered entry (DESIGN "The guard's memory, and revocation").
+const (
+	// RenewAge: from here on a use renews the entry in the background.
+	RenewAge = 2500 * time.Millisecond
+	// MaxAge: an older entry is never believed, whatever the watcher says; it
+	// bounds how late a revocation can be noticed at worst.
+	MaxAge = 5 * time.Second
+)
+
+// Key is what an entry is found by: everything that a request shows of its
+// session, compared as one. The cookie's text is taken as it was sent, so a
+// hit costs no decoding.
+type Key struct {
+	Purpose Purpose
+	Host    string // with port where it is not the scheme's own
+	Cookie  string
+}
+
+// Entry is a session as the guard remembers it. It is read-only but for its
+// time of last use.
+type Entry struct {
+	Session ID
+	Account account.Account
+	Token   Token
+	AMR     []string
+	Expires time.Time
+	Idle    time.Duration
+	// Known is when the entry was read from the stores.
+	Known time.Time
+
+	used    atomic.Int64 // UnixNano of the newest use here or elsewhere
+	touched atomic.Int64 // UnixNano of the last use written to the store
+	renews  atomic.Bool  // a renewal is under way
+}
+
+// Used is the newest use that this node knows of.
+func (e *Entry) Used() time.Time { return time.Unix(0, e.used.Load()) }
+
+// MarkUsed records a use.
+func (e *Entry) MarkUsed(t time.Time) { raise(&e.used, t.UnixNano()) }
+
+// DueTouch reports, once a minute, that the use at t is to be written.
+func (e *Entry) DueTouch(t time.Time) bool {
+	last := e.touched.Load()
+	return t.UnixNano()-last >= int64(time.Minute) && e.touched.CompareAndSwap(last, t.UnixNano())
+}
+
+func raise(v *atomic.Int64, to int64) {
+	for old := v.Load(); old < to; old = v.Load() {
+		if v.CompareAndSwap(old, to) {
+			return
+		}
+	}
+}
+
+// Load reads an entry from the stores. ErrNotFound: there is no such session.
+type Load func(ctx context.Context, k Key) (*Entry, error)
+
+// Cache remembers entries in this process. It is told of changes as a
+// Listener, and holds nothing while it does not hear them.
+type Cache struct {
+	load Load
+	now  func() time.Time
+	max  int
+
+	epoch atomic.Int64 // rises with every change heard
+	live  atomic.Bool
+
+	mu        sync.RWMutex
+	entries   map[Key]*Entry
+	bySession map[ID]map[Key]struct{}
+	byAccount map[account.ID]map[Key]struct{}
+
+	hits, misses atomic.Int64
+}
+
+// NewCache makes a cache of at most max entries.
+func NewCache(load Load, now func() time.Time, max int) *Cache {
+	c := &Cache{load: load, now: now, max: max}
+	c.forgetAll()
+	return c
+}
+
+// Get returns the entry for a request. Only first sight of a cookie, or the
+// first use after MaxAge, waits for the stores.
+func (c *Cache) Get(ctx context.Context, k Key) (*Entry, error) {
+	now := c.now()
+	c.mu.RLock()
+	e := c.entries[k]
+	c.mu.RUnlock()
+	if e != nil {
+		age := now.Sub(e.Known)
+		if age >= 0 && age < MaxAge && now.Before(e.Expires) {
+			c.hits.Add(1)
+			if age >= RenewAge && e.renews.CompareAndSwap(false, true) {
+				go c.renew(k, e)
+			}
+			return e, nil
+		}
+	}
+	c.misses.Add(1)
+	return c.read(ctx, k, e)
+}
+
+// renew reads an entry anew behind a request. A failure other than "no such
+// session" leaves the old one to its age.
+func (c *Cache) renew(k Key, old *Entry) {
+	ctx, cancel := context.WithTimeout(context.Background(), MaxAge-RenewAge)
+	defer cancel()
+	defer old.renews.Store(false)
+	if _, err := c.read(ctx, k, old); errors.Is(err, ErrNotFound) {
+		c.forget(k)
+	}
+}
+
+// read loads an entry and remembers it, unless something changed meanwhile:
+// then what was read may be older than the change.
+func (c *Cache) read(ctx context.Context, k Key, old *Entry) (*Entry, error) {
+	epoch := c.epoch.Load()
+	e, err := c.load(ctx, k)
+	if err != nil {
+		if errors.Is(err, ErrNotFound) {
+			c.forget(k)
+		}
+		return nil, err
+	}
+	if old != nil && old.Session == e.Session {
+		e.MarkUsed(old.Used())
+		raise(&e.touched, old.touched.Load())
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.live.Load() && c.epoch.Load() == epoch {
+		c.keep(k, e)
+	}
+	return e, nil
+}
+
+// keep stores an entry; the map's random order chooses whom a full cache
+// forgets, which costs that browser one read.
+func (c *Cache) keep(k Key, e *Entry) {
+	c.drop(k)
+	for other := range c.entries {
+		if len(c.entries) < c.max {
+			break
+		}
+		c.drop(other)
+	}
+	c.entries[k] = e
+	index(c.bySession, e.Session, k)
+	index(c.byAccount, e.Account.ID, k)
+}
+
+func index[I comparable](m map[I]map[Key]struct{}, id I, k Key) {
+	if m[id] == nil {
+		m[id] = map[Key]struct{}{}
+	}
+	m[id][k] = struct{}{}
+}
+
+func unindex[I comparable](m map[I]map[Key]struct{}, id I, k Key) {
+	delete(m[id], k)
+	if len(m[id]) == 0 {
+		delete(m, id)
+	}
+}
+
+func (c *Cache) drop(k Key) {
+	e, ok := c.entries[k]
+	if !ok {
+		return
+	}
+	delete(c.entries, k)
+	unindex(c.bySession, e.Session, k)
+	unindex(c.byAccount, e.Account.ID, k)
+}
+
+func (c *Cache) forget(k Key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drop(k)
+}
+
+func (c *Cache) forgetAll() {
+	c.entries = map[Key]*Entry{}
+	c.bySession = map[ID]map[Key]struct{}{}
+	c.byAccount = map[account.ID]map[Key]struct{}{}
+}
+
+// SessionChanged forgets what is known of a session.
+func (c *Cache) SessionChanged(id ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch.Add(1)
+	for k := range c.bySession[id] {
+		c.drop(k)
+	}
+}
+
+// AccountChanged forgets all sessions of an account.
+func (c *Cache) AccountChanged(id account.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch.Add(1)
+	for k := range c.byAccount[id] {
+		c.drop(k)
+	}
+}
+
+// Reset forgets everything.
+func (c *Cache) Reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch.Add(1)
+	c.forgetAll()
+}
+
+// Live tells whether changes are being heard. When they are heard again after
+// a silence the store calls Reset first.
+func (c *Cache) Live(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch.Add(1)
+	c.live.Store(on)
+}
+
+// Stats are for metrics.
+func (c *Cache) Stats() (hits, misses int64, entries int) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.hits.Load(), c.misses.Load(), len(c.entries)
+}
+
+var _ Listener = (*Cache)(nil)

@@ -1,0 +1,80 @@
+package session
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// The names of our cookies, before prefix and port (DESIGN "Hosts, cookies,
+// tickets").
+const (
+	CookieApp     = "sallyport"
+	CookiePortal  = "sallyport-portal"
+	CookieBrowser = "sallyport-browser"
+	CookieDevice  = "sallyport-device"
+)
+
+// Lives of cookies that are not a session's.
+const (
+	BrowserLife = time.Hour
+	DeviceLife  = 180 * 24 * time.Hour
+)
+
+// Jar names and shapes cookies for one way of reaching a host: by HTTPS they
+// are `__Host-` cookies; on a local address without it they go without prefix
+// and Secure, and their names carry the port, because cookies ignore ports.
+type Jar struct {
+	Secure bool
+	Port   string // of the local address; unused when Secure
+}
+
+// Name is the full name of one of our cookies.
+func (j Jar) Name(name string) string {
+	if j.Secure {
+		return "__Host-" + name
+	}
+	if j.Port != "" {
+		return name + "-" + j.Port
+	}
+	return name
+}
+
+// Set sends a cookie; a life of zero makes it end with the browser.
+func (j Jar) Set(w http.ResponseWriter, name, value string, life time.Duration) {
+	c := &http.Cookie{
+		Name: j.Name(name), Value: value, Path: "/", HttpOnly: true,
+		Secure: j.Secure, SameSite: http.SameSiteLaxMode,
+	}
+	if life > 0 {
+		c.MaxAge = int(life / time.Second)
+	}
+	http.SetCookie(w, c)
+}
+
+// Clear ends a cookie in the browser.
+func (j Jar) Clear(w http.ResponseWriter, name string) {
+	http.SetCookie(w, &http.Cookie{
+		Name: j.Name(name), Path: "/", HttpOnly: true, MaxAge: -1,
+		Secure: j.Secure, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// Get returns the value of one of our cookies. Sent twice it is none: which of
+// two the browser meant cannot be known, and a sibling host may have planted
+// one (T11).
+func (j Jar) Get(r *http.Request, name string) string {
+	found := r.CookiesNamed(j.Name(name))
+	if len(found) != 1 {
+		return ""
+	}
+	return found[0].Value
+}
+
+// Ours reports whether a cookie's name is one of ours under any prefix or
+// port: such cookies never reach an app, nor come from one.
+func Ours(name string) bool {
+	name = strings.ToLower(name)
+	name = strings.TrimPrefix(strings.TrimPrefix(name, "__host-"), "__secure-")
+	return name == CookieApp || strings.HasPrefix(name, CookieApp+"-")
+}

@@ -1,0 +1,129 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+)
+
+// Sessions is what reading a session needs of the short-lived store.
+type Sessions interface {
+	Session(ctx context.Context, id ID) (Session, error)
+	EndSession(ctx context.Context, id ID) error
+}
+
+// Activity is when sessions were last used.
+type Activity interface {
+	Touch(ctx context.Context, id ID, now time.Time, ttl time.Duration) error
+	LastUsed(ctx context.Context, id ID) (time.Time, error)
+}
+
+// Accounts is what reading a session needs of the durable store.
+type Accounts interface {
+	Account(ctx context.Context, id account.ID) (account.Account, error)
+}
+
+// Cookies opens the text of a session cookie.
+type Cookies interface {
+	Decode(text string) ([]byte, error)
+}
+
+// Reader reads sessions from the stores: the guard through a Cache, the portal
+// every time.
+type Reader struct {
+	Sessions Sessions
+	Activity Activity
+	Accounts Accounts
+	// Cookies gives the codec of a purpose.
+	Cookies func(Purpose) Cookies
+	Now     func() time.Time
+}
+
+// Read finds the session that a request's cookie proves. ErrNotFound: it
+// proves none. An error that wraps ErrUnavailable: a store is away.
+func (r *Reader) Read(ctx context.Context, k Key) (*Entry, error) {
+	raw, err := r.Cookies(k.Purpose).Decode(k.Cookie)
+	if err != nil {
+		return nil, ErrNotFound
+	}
+	cred, err := ParseCredential(raw)
+	if err != nil {
+		return nil, ErrNotFound
+	}
+	now := r.Now()
+	s, err := r.Sessions.Session(ctx, cred.ID)
+	if err != nil {
+		return nil, err
+	}
+	a, err := r.Accounts.Account(ctx, s.Account)
+	if errors.Is(err, account.ErrNotFound) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read account: %w", err)
+	}
+	t, err := Check(s, cred, k.Purpose, k.Host, a, now)
+	if err != nil {
+		return nil, err
+	}
+	e := &Entry{
+		Session: s.ID, Account: a, Token: t, AMR: s.AMR,
+		Expires: s.Expires, Idle: s.Idle, Known: now,
+	}
+	used, err := r.lastUse(ctx, s, now)
+	if err != nil {
+		return nil, err
+	}
+	e.MarkUsed(used)
+	return e, nil
+}
+
+// lastUse refuses, and ends, a session that was idle for too long.
+func (r *Reader) lastUse(ctx context.Context, s Session, now time.Time) (time.Time, error) {
+	used, err := r.Activity.LastUsed(ctx, s.ID)
+	if err != nil {
+		return used, err
+	}
+	for _, t := range s.Tokens {
+		if t.Issued.After(used) {
+			used = t.Issued
+		}
+	}
+	if s.Created.After(used) {
+		used = s.Created
+	}
+	if now.Sub(used) > s.Idle {
+		if err := r.Sessions.EndSession(ctx, s.ID); err != nil {
+			return used, err
+		}
+		return used, ErrNotFound
+	}
+	return used, nil
+}
+
+// Use records that a request used the session, once a minute in the store. A
+// remembered entry that was idle too long here may have been used on another
+// node: the store decides. ErrNotFound when it ended by idleness.
+func (r *Reader) Use(ctx context.Context, e *Entry) error {
+	now := r.Now()
+	if now.Sub(e.Used()) > e.Idle {
+		used, err := r.Activity.LastUsed(ctx, e.Session)
+		if err != nil {
+			return err
+		}
+		if now.Sub(used) > e.Idle {
+			if err := r.Sessions.EndSession(ctx, e.Session); err != nil {
+				return err
+			}
+			return ErrNotFound
+		}
+	}
+	e.MarkUsed(now)
+	if e.DueTouch(now) {
+		return r.Activity.Touch(ctx, e.Session, now, e.Idle+2*time.Minute)
+	}
+	return nil
+}
