@@ -1,0 +1,50 @@
+package pages
+
+// Keys of problems, for Problem.Key. Placeholders stand in braces.
+const (
+	IDEmpty      = "id.empty"
+	PwEmpty      = "pw.empty"
+	SignInFailed = "signin.failed"
+	CodeEmpty    = "code.empty"
+	CodeFormat   = "code.format"
+	CodeWrong    = "code.wrong" // {left} optional
+	CodeUsed     = "code.used"
+	BackupEmpty  = "backup.empty"
+	BackupWrong  = "backup.wrong" // {left} optional
+	AppTooMany   = "app.toomany"
+	MethodEmpty  = "method.empty"
+	SavedEmpty   = "saved.empty"
+	LabelLong    = "label.long" // {n} characters at most
+	PwCurrent    = "pw.current" // {left} optional
+	PwShort      = "pw.short"   // {n} characters at least
+	PwLong       = "pw.long"    // {n} characters at most
+	PwCommon     = "pw.common"
+
+	// For what comes with text messages, calls and SSO.
+	IDFormat         = "id.format"
+	CodeLate         = "code.late" // {left} optional
+	CodeExpired      = "code.expired"
+	PhoneFormat      = "phone.format"
+	PhoneUnsupported = "phone.unsupported"
+	SendWait         = "send.wait" // {time}
+	SendFail         = "send.fail"
+	SSOUnknown       = "sso.unknown" // {org}, {id}
+)
+
+// Keys of notices, for Notice.Key.
+const (
+	NoticeExpired       = "notice.expired"       // sent back to the start, nothing lost
+	NoticeIdle          = "notice.idle"          // {time} of inactivity ended the session
+	NoticeEnded         = "notice.ended"         // the session was ended elsewhere
+	NoticeSignedOut     = "notice.signedout"     //
+	NoticeAppAdded      = "notice.appadded"      // the authenticator app is set up
+	NoticeCodesSaved    = "notice.codessaved"    // new backup codes are in force
+	NoticeSetUpDone     = "notice.setupdone"     // second step on, codes saved
+	NoticeRemoved       = "notice.removed"       // a method is removed
+	NoticeTurnedOff     = "notice.turnedoff"     // no second step any more
+	NoticeSessionsEnded = "notice.sessionsended" // {n} other devices signed out
+	NoticeBackupUsed    = "notice.backupused"    // {n} backup codes left
+	NoticePasswordSet   = "notice.passwordset"   // through a set-up link; now sign in
+	NoticeSent          = "send.ok"              // {ending} of the phone number
+	NoticeFreshCodes    = "notice.freshcodes"    // unsaved codes died, these are new
+)

@@ -1,0 +1,141 @@
+package pages
+
+import (
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestEveryPageCanBeWrittenToDisk(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	each(t, "ann", func(t *testing.T, _ *Set, _ View, page string) {
+		name := strings.ReplaceAll(strings.TrimPrefix(t.Name(), "TestEveryPageCanBeWrittenToDisk/"), "/", "+")
+		if err := os.WriteFile(filepath.Join(dir, name+".html"), []byte(page), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestWriteSetsEveryHeader(t *testing.T) {
+	t.Parallel()
+	s := newSet(t)
+	w := httptest.NewRecorder()
+	if err := s.Write(w, 429, Limited{Kind: LimitSignIn}); err != nil {
+		t.Fatal(err)
+	}
+	if w.Code != 429 {
+		t.Errorf("status %d, want 429", w.Code)
+	}
+	for name, want := range map[string]string{
+		"Content-Type":               "text/html; charset=utf-8",
+		"Cache-Control":              "no-store",
+		"Content-Security-Policy":    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		"Referrer-Policy":            "same-origin",
+		"X-Content-Type-Options":     "nosniff",
+		"Cross-Origin-Opener-Policy": "same-origin",
+		"Permissions-Policy":         "otp-credentials=(self), publickey-credentials-get=(self)",
+	} {
+		if got := w.Header().Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestOnlyTheFrameSignInMayBeFramed(t *testing.T) {
+	t.Parallel()
+	for _, x := range fixtures("ann") {
+		csp, err := contentSecurityPolicy(x.view)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, framed := x.view.(FrameSignIn)
+		if has := strings.HasSuffix(csp, "; frame-ancestors 'none'"); has == framed {
+			t.Errorf("%s: %s", x.name, csp)
+		}
+	}
+}
+
+func TestPageOnAnAppsHostLoadsFromThePortal(t *testing.T) {
+	t.Parallel()
+	s := newSet(t)
+	w := httptest.NewRecorder()
+	if err := s.Write(w, 403, Denied{Frame: Frame{Base: "https://login.example.com", Account: "ann"}, User: "ann", App: "wiki"}); err != nil {
+		t.Fatal(err)
+	}
+	want := "default-src 'none'; style-src https://login.example.com; script-src https://login.example.com; img-src https://login.example.com data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	if got := w.Header().Get("Content-Security-Policy"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	// A form on the app's host would post across origins, which is refused.
+	if strings.Contains(w.Body.String(), "<form") {
+		t.Error("the page holds a form")
+	}
+}
+
+// A base that ends a directive would let a page load scripts from anywhere.
+func TestBaseCannotWidenThePolicy(t *testing.T) {
+	t.Parallel()
+	s := newSet(t)
+	for _, base := range []string{"https://a; script-src *", "javascript:alert(1)", "data:x", "x", "https://", "//a"} {
+		w := httptest.NewRecorder()
+		err := s.Write(w, 200, Help{Frame{Base: base}})
+		if csp := w.Header().Get("Content-Security-Policy"); err == nil {
+			t.Errorf("%s: accepted with %s", base, csp)
+		}
+	}
+}
+
+func TestRenderErrorWritesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSet(t)
+	for name, view := range map[string]View{
+		"unknown problem":    SignIn{Frame: Frame{Problems: []Problem{{Key: "no.such.key"}}}},
+		"unknown notice":     SignIn{Frame: Frame{Notices: []Notice{{Key: "no.such.key"}}}},
+		"missing value":      Link{Frame: Frame{Problems: []Problem{{Field: "password", Key: PwLong}}}},
+		"unknown kind":       Limited{Kind: "never"},
+		"not otpauth":        SetUpApp{URI: "javascript:alert(1)"},
+		"dangerous target":   Denied{User: "a", App: "b", Switch: "javascript:alert(1)"},
+		"script as target":   Continue{Target: "javascript:alert(1)", Host: "wiki"},
+		"another site's URL": Limited{Kind: LimitCodes, OtherWays: "//evil.example"},
+	} {
+		w := httptest.NewRecorder()
+		if err := s.Write(w, 200, view); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if w.Body.Len() > 0 || len(w.Header()) > 0 {
+			t.Errorf("%s: something was written: %v %s", name, w.Header(), w.Body)
+		}
+	}
+}
+
+func TestLinkKeepsItsTokenOutOfReferrers(t *testing.T) {
+	t.Parallel()
+	s := newSet(t)
+	w := httptest.NewRecorder()
+	if err := s.Write(w, 200, Link{Token: "tok3n", Username: "ann"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.Header().Get("Referrer-Policy"); got != "strict-origin" {
+		t.Errorf("Referrer-Policy: %s", got)
+	}
+	if n := strings.Count(w.Body.String(), "tok3n"); n != 1 {
+		t.Errorf("the token stands %d times in the page, want once, as the form's address", n)
+	}
+}
+
+func TestUnknownLanguageIsEnglish(t *testing.T) {
+	t.Parallel()
+	s := newSet(t)
+	for _, lang := range []string{"", "xx", "en-GB", "../en", "EN"} {
+		body, err := s.render(SignIn{Frame: Frame{Lang: lang}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(body), `<html lang="en" dir="ltr">`) {
+			t.Errorf("%q is not shown in English", lang)
+		}
+	}
+}

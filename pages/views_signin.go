@@ -1,0 +1,135 @@
+package pages
+
+// SignIn asks who somebody is and, combined, for the password too.
+//
+// Combined it posts username and password to {base}/sign-in/password,
+// otherwise username to {base}/sign-in. Fields: username, password.
+type SignIn struct {
+	Frame
+	// Username is what was typed before, kept.
+	Username string
+	// Combined shows both fields on one page.
+	Combined bool
+	// Wish goes along as the hidden field wish: what the person came for.
+	Wish string
+	// App is the name or host of the app that they came for, "" when unknown.
+	App string
+}
+
+// Password is the second page when the identifier comes first. It posts to
+// {base}/sign-in/password. Fields: username (shown, read-only), password.
+type Password struct {
+	Frame
+	Username string
+	Wish     string
+	App      string
+}
+
+// Methods of proving oneself, as the form field method names them.
+const (
+	MethodApp    = "app"
+	MethodBackup = "backup"
+	MethodText   = "text"
+	MethodCall   = "call"
+)
+
+// Choice is one method offered.
+type Choice struct {
+	// Method is MethodApp, MethodBackup, MethodText or MethodCall; for
+	// enrolment MethodApp or "phone".
+	Method string
+	// Ending is the end of the phone number, for MethodText and MethodCall.
+	Ending string
+	// Checked marks the one chosen beforehand.
+	Checked bool
+}
+
+// VerifyChoose lists the ways to prove oneself. It posts method to
+// {base}/verify.
+type VerifyChoose struct {
+	Frame
+	Choices []Choice
+}
+
+// VerifyApp asks for the code of the authenticator app. It posts code to
+// {base}/verify/app.
+type VerifyApp struct {
+	Frame
+	// Hint adds what to check after two wrong codes, always in the same words.
+	Hint bool
+	// OtherWays links to {base}/verify.
+	OtherWays bool
+}
+
+// VerifyBackup asks for a backup code. It posts code to {base}/verify/backup.
+type VerifyBackup struct {
+	Frame
+	// OtherWays links to {base}/verify.
+	OtherWays bool
+}
+
+// Continue leads to where the person wanted to go. The handler adds the
+// Refresh header; the link is there for browsers that ignore it.
+type Continue struct {
+	Frame
+	// Target is an http or https address; anything else is not linked.
+	Target string
+	// Host is the target's host, which is shown.
+	Host string
+}
+
+// Expired is for a step of which nothing could be kept.
+type Expired struct {
+	Frame
+	// Start is the address to begin again, "" for {base}/sign-in.
+	Start string
+}
+
+// SignOut asks before signing out: GET never does it. It posts to
+// {base}/sign-out.
+type SignOut struct{ Frame }
+
+// SignedOut says that it is done.
+type SignedOut struct {
+	Frame
+	// Start is the address to sign in again, "" for {base}/sign-in.
+	Start string
+}
+
+// Link is the set-up link of a new account: the person chooses a password. It
+// posts password to {base}/link/{Token}, with the account's name in the field
+// username for password managers. Only the form's address holds the token, and
+// the page's referrer policy keeps it out of the Referer header.
+type Link struct {
+	Frame
+	Token    string
+	Username string
+	// Existing asks for the password that the person has, to let them add a
+	// second step anew, instead of a new one.
+	Existing bool
+	// Min is how many characters a password needs; 0 means 12.
+	Min int
+}
+
+// LinkProblem is for a set-up link that was used or has expired.
+type LinkProblem struct{ Frame }
+
+// NeedLink is for a rule that asks for a second step which this account may
+// only add through a set-up link.
+type NeedLink struct {
+	Frame
+	App string
+}
+
+func (SignIn) page() string       { return "signin" }
+func (Password) page() string     { return "password" }
+func (VerifyChoose) page() string { return "choose" }
+func (VerifyApp) page() string    { return "app" }
+func (VerifyBackup) page() string { return "backup" }
+func (Continue) page() string     { return "continue" }
+func (Expired) page() string      { return "expired" }
+func (SignOut) page() string      { return "signout" }
+func (SignedOut) page() string    { return "signedout" }
+func (Link) page() string         { return "link" }
+func (LinkProblem) page() string  { return "linkproblem" }
+func (NeedLink) page() string     { return "needlink" }
