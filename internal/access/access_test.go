@@ -1,0 +1,119 @@
+package access
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sallyport-auth/sallyport/internal/session"
+)
+
+const (
+	none   = session.LevelNone
+	pwd    = session.LevelPassword
+	second = session.LevelSecondFactor
+)
+
+func TestRuleInheritsWhatItDoesNotSet(t *testing.T) {
+	t.Parallel()
+	site := Options{Require: second, Allow: []Term{{Group, "staff"}}, Deny: []Term{{Account, "mallory"}}}
+	for name, c := range map[string]struct{ rule, want Options }{
+		"nothing set": {Options{}, site},
+		"require":     {Options{Require: pwd}, Options{Require: pwd, Allow: site.Allow, Deny: site.Deny}},
+		"allow replaces": {Options{Allow: []Term{{Group, "ops"}}},
+			Options{Require: second, Allow: []Term{{Group, "ops"}}, Deny: site.Deny}},
+		"deny adds": {Options{Deny: []Term{{Group, "guests"}}},
+			Options{Require: second, Allow: site.Allow, Deny: []Term{{Account, "mallory"}, {Group, "guests"}}}},
+	} {
+		if diff := cmp.Diff(c.want, Merge(site, c.rule)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	if len(site.Deny) != 1 {
+		t.Error("the site's own options changed")
+	}
+}
+
+func TestWhoMayPass(t *testing.T) {
+	t.Parallel()
+	alice := Person{Name: "alice", Email: "alice@example.com", Groups: []string{"ops", "staff"}}
+	var (
+		allowed = Decision{Allowed: true}
+		denied  = Decision{Denied: true}
+	)
+	for name, c := range map[string]struct {
+		options Options
+		level   session.Level
+		want    Decision
+	}{
+		"nothing said":            {Options{}, second, allowed},
+		"nothing said, password":  {Options{}, pwd, Decision{NeedLevel: second}},
+		"nothing said, nobody":    {Options{}, none, Decision{NeedLevel: second}},
+		"password enough":         {Options{Require: pwd}, pwd, allowed},
+		"allowed account":         {Options{Allow: []Term{{Account, "alice"}}}, second, allowed},
+		"another account":         {Options{Allow: []Term{{Account, "bob"}}}, second, denied},
+		"any one is enough":       {Options{Allow: []Term{{Account, "bob"}, {Group, "ops"}}}, second, allowed},
+		"group in another case":   {Options{Allow: []Term{{Group, "Ops"}}}, second, denied},
+		"mail domain":             {Options{Allow: []Term{{EmailDomain, "Example.COM"}}}, second, allowed},
+		"domain's suffix":         {Options{Allow: []Term{{EmailDomain, "ample.com"}}}, second, denied},
+		"deny wins":               {Options{Allow: []Term{{Account, "alice"}}, Deny: []Term{{Group, "staff"}}}, second, denied},
+		"denied before the level": {Options{Deny: []Term{{Account, "alice"}}}, none, denied},
+		"unknown kind":            {Options{Allow: []Term{{0, "alice"}}}, second, denied},
+		"empty value":             {Options{Allow: []Term{{EmailDomain, ""}}}, second, denied},
+	} {
+		if got := c.options.Decide(alice, c.level); got != c.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// V16, CVE-2026-40574: an address with two @ passed for one of the company.
+func TestHostileAddressesHaveNoDomain(t *testing.T) {
+	t.Parallel()
+	allow := Options{Allow: []Term{{EmailDomain, "company.com"}}}
+	deny := Options{Deny: []Term{{EmailDomain, "company.com"}}}
+	for _, email := range []string{
+		"evil@x.com@company.com", "evil@company.com@x.com", "evil@company.com.", "evil@.company.com",
+		"\"evil@company.com\"@x.com", "evil@company.com\n", "evil@ company.com", "evil@xcompany.com",
+		"evil@company.com.x.com", "evil@sub.company.com", "@company.com", "company.com", "", "evil@",
+		"evil@company\u2024com", "evil@company。com", "evil@compan\u0443.com", "evil@\u212Aompany.com",
+		"evil@company.com\x00", "evil@company.com,x", "evil@company.com(x)", "e\u0301@company.com",
+	} {
+		if allow.Decide(Person{Name: "evil", Email: email}, second).Allowed {
+			t.Errorf("%q passes for company.com", email)
+		}
+	}
+	for _, email := range []string{"evil@COMPANY.com", "evil@x.com@company.com", "evil@company.com.", "e\u0301@company.com"} {
+		if deny.Decide(Person{Name: "evil", Email: email}, second).Allowed {
+			t.Errorf("%q passes though company.com is denied", email)
+		}
+	}
+	if !deny.Decide(Person{Name: "bob"}, second).Allowed {
+		t.Error("who has no address is denied for a domain")
+	}
+	// The Kelvin sign lower-cases to k.
+	if (Options{Allow: []Term{{EmailDomain, "k.com"}}}).Decide(Person{Email: "a@\u212A.com"}, second).Allowed {
+		t.Error("the Kelvin sign passes for k")
+	}
+}
+
+func TestEveryOptionMustBeSatisfied(t *testing.T) {
+	t.Parallel()
+	alice := Person{Name: "alice", Groups: []string{"staff"}}
+	open, staff, ops := Options{Require: pwd}, Options{Allow: []Term{{Group, "staff"}}}, Options{Allow: []Term{{Group, "ops"}}}
+	for name, c := range map[string]struct {
+		all   []Options
+		level session.Level
+		want  Decision
+	}{
+		"none":          {nil, second, Decision{Denied: true}},
+		"both":          {[]Options{open, staff}, second, Decision{Allowed: true}},
+		"one denies":    {[]Options{open, ops, staff}, second, Decision{Denied: true}},
+		"highest level": {[]Options{staff, open}, none, Decision{NeedLevel: second}},
+		"one level":     {[]Options{open, staff}, pwd, Decision{NeedLevel: second}},
+	} {
+		if got := DecideAll(c.all, alice, c.level); got != c.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}

@@ -1,0 +1,265 @@
+package redisstore
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/session"
+)
+
+// Fields of the hash of a session, beside those of its tokens.
+const (
+	fieldAccount = "account"
+	fieldRecord  = "record"
+)
+
+// accountLife is how long a note of a changed account stays. Its writing is
+// what nodes hear; nobody reads it.
+const accountLife = time.Minute
+
+// settling is how long after its creation an indexed session without a record
+// may still be on its way: the index is written first.
+const settling = time.Minute
+
+// CreateSession implements login.Sessions. It takes two round trips: the
+// account's index, then the session, so that no session is ever unlisted.
+func (s *Store) CreateSession(ctx context.Context, v session.Session) error {
+	const doing = "creating a session in redis"
+	if !plainID(v.ID) || !plainID(v.Account) {
+		return fmt.Errorf("%s: malformed id", doing)
+	}
+	life, alive := s.until(v.Expires)
+	if !alive {
+		return fmt.Errorf("%s: it has expired already", doing)
+	}
+	fields, err := sessionFields(v)
+	if err != nil {
+		return err
+	}
+	err = s.call(ctx, doing, again, func(ctx context.Context) error {
+		return indexSession.Run(ctx, s.rdb, []string{s.keys.sessionsOf(v.Account)},
+			life, v.Created.UnixMicro(), string(v.ID)).Err()
+	})
+	if err != nil {
+		return err
+	}
+	return s.call(ctx, doing, again, func(ctx context.Context) error {
+		return createSession.Run(ctx, s.rdb, []string{s.keys.session(v.ID)}, append([]any{life}, fields...)...).Err()
+	})
+}
+
+// Session implements login.Sessions, in one round trip.
+func (s *Store) Session(ctx context.Context, id session.ID) (session.Session, error) {
+	const doing = "reading a session from redis"
+	if !plainID(id) {
+		return session.Session{}, session.ErrNotFound
+	}
+	var fields map[string]string
+	err := s.call(ctx, doing, again, func(ctx context.Context) (err error) {
+		fields, err = s.rdb.HGetAll(ctx, s.keys.session(id)).Result()
+		return err
+	})
+	if err != nil {
+		return session.Session{}, err
+	}
+	return s.readSession(doing, id, fields)
+}
+
+// SetToken implements login.Sessions.
+func (s *Store) SetToken(ctx context.Context, id session.ID, t session.Token) error {
+	const doing = "storing a token in redis"
+	if !plainID(id) {
+		return session.ErrNotFound
+	}
+	text, err := encode(t)
+	if err != nil {
+		return err
+	}
+	defer s.watch.sessionChanged(id)
+	var set int64
+	err = s.call(ctx, doing, again, func(ctx context.Context) (err error) {
+		set, err = setToken.Run(ctx, s.rdb, []string{s.keys.session(id)}, tokenField(t), text).Int64()
+		return err
+	})
+	if err == nil && set == 0 {
+		return session.ErrNotFound
+	}
+	return err
+}
+
+// EndSession implements login.Sessions. This Store's own listeners hear of it
+// before it returns, and also where it is not known whether it succeeded.
+func (s *Store) EndSession(ctx context.Context, id session.ID) error {
+	const doing = "ending a session in redis"
+	if !plainID(id) {
+		return nil
+	}
+	defer s.watch.sessionChanged(id)
+	var owner string
+	err := s.call(ctx, doing, again, func(ctx context.Context) (err error) {
+		owner, err = endSession.Run(ctx, s.rdb, []string{s.keys.session(id)}).Text()
+		return err
+	})
+	if err != nil || owner == "" {
+		return err
+	}
+	// The session has ended; its line in the index is only tidied up, and
+	// SessionsOf does that too.
+	_ = s.unlist(ctx, account.ID(owner), id)
+	return nil
+}
+
+// SessionsOf implements login.Sessions. One session that cannot be read makes
+// the whole list an error: a list with a hole would hide a sign-in.
+func (s *Store) SessionsOf(ctx context.Context, id account.ID) ([]session.Session, error) {
+	const doing = "listing sessions in redis"
+	if !plainID(id) {
+		return nil, nil
+	}
+	var members []redis.Z
+	err := s.call(ctx, doing, again, func(ctx context.Context) (err error) {
+		members, err = s.rdb.ZRangeWithScores(ctx, s.keys.sessionsOf(id), 0, -1).Result()
+		return err
+	})
+	if err != nil || len(members) == 0 {
+		return nil, err
+	}
+	records := make([]*redis.MapStringStringCmd, len(members))
+	err = s.call(ctx, doing, again, func(ctx context.Context) error {
+		_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i, m := range members {
+				records[i] = p.HGetAll(ctx, s.keys.session(memberID(m)))
+			}
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.listed(ctx, doing, id, members, records)
+}
+
+// listed decodes the records of an index, newest first, and removes lines of
+// sessions that ended.
+func (s *Store) listed(ctx context.Context, doing string, owner account.ID,
+	members []redis.Z, records []*redis.MapStringStringCmd,
+) ([]session.Session, error) {
+	var list []session.Session
+	var dead []session.ID
+	for i, m := range members {
+		v, err := s.readSession(doing, memberID(m), records[i].Val())
+		switch {
+		case err == session.ErrNotFound:
+			if s.now().Sub(time.UnixMicro(int64(m.Score))) > settling {
+				dead = append(dead, memberID(m))
+			}
+		case err != nil:
+			return nil, err
+		case v.Account != owner:
+			return nil, damaged(doing, "session %s is listed under another account", v.ID)
+		default:
+			list = append(list, v)
+		}
+	}
+	if len(dead) > 0 {
+		_ = s.unlist(ctx, owner, dead...) // next time, then
+	}
+	slices.SortStableFunc(list, func(a, b session.Session) int {
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.ID, b.ID))
+	})
+	return list, nil
+}
+
+func memberID(m redis.Z) session.ID {
+	id, _ := m.Member.(string)
+	return session.ID(id)
+}
+
+func (s *Store) unlist(ctx context.Context, owner account.ID, ids ...session.ID) error {
+	members := make([]any, len(ids))
+	for i, id := range ids {
+		members[i] = string(id)
+	}
+	return s.call(ctx, "tidying up sessions in redis", again, func(ctx context.Context) error {
+		return s.rdb.ZRem(ctx, s.keys.sessionsOf(owner), members...).Err()
+	})
+}
+
+// AccountChanged implements login.Sessions. Like EndSession it tells this
+// Store's own listeners first.
+func (s *Store) AccountChanged(ctx context.Context, id account.ID) error {
+	const doing = "telling of a changed account by redis"
+	if !plainID(id) {
+		return fmt.Errorf("%s: malformed id", doing)
+	}
+	defer s.watch.accountChanged(id)
+	return s.call(ctx, doing, again, func(ctx context.Context) error {
+		return s.rdb.Set(ctx, s.keys.account(id), 1, accountLife).Err()
+	})
+}
+
+// sessionFields are the fields and values of a session's hash.
+func sessionFields(v session.Session) ([]any, error) {
+	tokens := v.Tokens
+	v.Tokens = nil
+	text, err := encode(v)
+	if err != nil {
+		return nil, err
+	}
+	fields := []any{fieldAccount, string(v.Account), fieldRecord, text}
+	for _, t := range tokens {
+		if text, err = encode(t); err != nil {
+			return nil, err
+		}
+		fields = append(fields, tokenField(t), text)
+	}
+	return fields, nil
+}
+
+const tokenPrefix = "token "
+
+func tokenField(t session.Token) string { return tokenPrefix + string(t.Purpose) + " " + t.Host }
+
+// readSession decodes a session's hash and checks that each part is where it
+// belongs. Tokens come in order of issue.
+func (s *Store) readSession(doing string, id session.ID, fields map[string]string) (session.Session, error) {
+	if len(fields) == 0 {
+		return session.Session{}, session.ErrNotFound
+	}
+	v, err := decode[session.Session](doing, fields[fieldRecord])
+	if err != nil {
+		return session.Session{}, err
+	}
+	if v.ID != id || string(v.Account) != fields[fieldAccount] || v.Account == "" || len(v.Tokens) > 0 {
+		return session.Session{}, damaged(doing, "session %s holds what belongs to another", id)
+	}
+	// Redis may remove an expired key late, and its clock is not ours.
+	if !s.now().Before(v.Expires) {
+		return session.Session{}, session.ErrNotFound
+	}
+	for field, text := range fields {
+		if !strings.HasPrefix(field, tokenPrefix) {
+			continue
+		}
+		t, err := decode[session.Token](doing, text)
+		if err != nil {
+			return session.Session{}, err
+		}
+		if field != tokenField(t) {
+			return session.Session{}, damaged(doing, "a token of session %s is in another's place", id)
+		}
+		v.Tokens = append(v.Tokens, t)
+	}
+	slices.SortFunc(v.Tokens, func(a, b session.Token) int {
+		return cmp.Or(a.Issued.Compare(b.Issued), cmp.Compare(a.Host, b.Host), cmp.Compare(a.Purpose, b.Purpose))
+	})
+	return v, nil
+}

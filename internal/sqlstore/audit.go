@@ -1,0 +1,119 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/audit"
+)
+
+// Append implements audit.Writer: all events or none.
+func (s *Store) Append(ctx context.Context, events ...audit.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	return s.db.change(ctx, "writing audit events", func(ctx context.Context, q querier) error {
+		return insertEvents(ctx, q, events)
+	})
+}
+
+func insertEvents(ctx context.Context, q querier, events []audit.Event) error {
+	for _, e := range events {
+		_, err := q.ExecContext(ctx, `INSERT INTO audit (at, name, account, subject, actor, session,
+			host, network, browser, request, method, reason, times)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			micros(e.Time), e.Name, e.Account, cleaned(e.Subject), cleaned(e.Actor), cleaned(e.Session),
+			cleaned(e.Host), cleaned(e.Network), cleaned(e.Browser), cleaned(e.Request), cleaned(e.Method), cleaned(e.Reason), e.Count)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Limits of EventFilter.Limit.
+const (
+	defaultEvents = 100
+	maxEvents     = 10_000
+)
+
+// EventFilter chooses audit events; empty fields choose all.
+type EventFilter struct {
+	Account string
+	Subject string
+	Name    audit.Name
+	Request string
+	Since   time.Time // at or after
+	Until   time.Time // before
+	Limit   int       // 100 when 0, at most 10,000
+}
+
+// Events returns the chosen events, newest first.
+func (s *Store) Events(ctx context.Context, f EventFilter) (events []audit.Event, err error) {
+	where, args := f.conditions()
+	limit := f.Limit
+	if limit <= 0 {
+		limit = defaultEvents
+	}
+	args = append(args, min(limit, maxEvents))
+	query := fmt.Sprintf(`SELECT at, name, account, subject, actor, session,
+		host, network, browser, request, method, reason, times
+		FROM audit %s ORDER BY at DESC, id DESC LIMIT $%d`, where, len(args))
+	err = s.db.view(ctx, "reading audit events", func(ctx context.Context, q querier) error {
+		events = nil
+		return each(ctx, q, func(rows *sql.Rows) error {
+			var e audit.Event
+			err := rows.Scan(stamp{&e.Time}, &e.Name, &e.Account, &e.Subject, &e.Actor, &e.Session,
+				&e.Host, &e.Network, &e.Browser, &e.Request, &e.Method, &e.Reason, &e.Count)
+			events = append(events, e)
+			return err
+		}, query, args...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return events, nil
+}
+
+func (f EventFilter) conditions() (where string, args []any) {
+	var all []string
+	add := func(column, is string, value any) {
+		args = append(args, value)
+		all = append(all, fmt.Sprintf("%s %s $%d", column, is, len(args)))
+	}
+	for _, equal := range []struct{ column, value string }{
+		{"account", f.Account},
+		{"subject", f.Subject},
+		{"name", string(f.Name)},
+		{"request", f.Request},
+	} {
+		if equal.value != "" {
+			add(equal.column, "=", cleaned(equal.value))
+		}
+	}
+	if !f.Since.IsZero() {
+		add("at", ">=", micros(f.Since))
+	}
+	if !f.Until.IsZero() {
+		add("at", "<", micros(f.Until))
+	}
+	if len(all) == 0 {
+		return "", nil
+	}
+	return "WHERE " + strings.Join(all, " AND "), args
+}
+
+// DeleteEvents removes the events before that time, as their retention asks,
+// at most 10,000 at once so that nobody waits long for the database. It
+// returns how many went: call it again while that is not 0.
+func (s *Store) DeleteEvents(ctx context.Context, before time.Time) (n int64, err error) {
+	err = s.db.change(ctx, "removing old audit events", func(ctx context.Context, q querier) error {
+		n, err = affected(ctx, q, `DELETE FROM audit WHERE id IN
+			(SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2)`, micros(before), maxEvents)
+		return err
+	})
+	return n, err
+}

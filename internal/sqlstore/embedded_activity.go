@@ -1,0 +1,100 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/session"
+)
+
+// maxPending is how many last uses may wait before a Touch writes them.
+const maxPending = 10_000
+
+// use is when a session was last used, and until when that is kept.
+type use struct{ at, expires int64 }
+
+// activity are the last uses that are not in the file yet.
+type activity struct {
+	mu      sync.Mutex
+	pending map[session.ID]use
+}
+
+func (a *activity) forget(id session.ID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.pending, id)
+}
+
+// Touch implements login.Activity. It writes to memory; the file follows
+// within a second.
+func (e *Embedded) Touch(ctx context.Context, id session.ID, now time.Time, ttl time.Duration) error {
+	// A store that cannot be opened must not look as if it kept anything.
+	if err := e.db.view(ctx, "recording a use", func(context.Context, querier) error { return nil }); err != nil {
+		return err
+	}
+	next := use{micros(now), micros(now.Add(ttl))}
+	e.activity.mu.Lock()
+	if e.activity.pending[id].at < next.at {
+		e.activity.pending[id] = next
+	}
+	full := len(e.activity.pending) >= maxPending
+	e.activity.mu.Unlock()
+	if full {
+		return e.flush(ctx)
+	}
+	return nil
+}
+
+// LastUsed implements login.Activity.
+func (e *Embedded) LastUsed(ctx context.Context, id session.ID) (t time.Time, err error) {
+	// Memory first: what a flush moves meanwhile is then seen in one of both.
+	e.activity.mu.Lock()
+	pending := e.activity.pending[id]
+	e.activity.mu.Unlock()
+	err = e.db.view(ctx, "reading the last use", func(ctx context.Context, q querier) error {
+		var stored int64
+		err := q.QueryRowContext(ctx, `SELECT at FROM activity WHERE session = $1`, id).Scan(&stored)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		t, err = fromMicros(max(stored, pending.at))
+		return err
+	})
+	return t, err
+}
+
+// flush writes what is pending in one transaction. What it wrote stays in
+// memory until that is committed.
+func (e *Embedded) flush(ctx context.Context) error {
+	e.activity.mu.Lock()
+	batch := maps.Clone(e.activity.pending)
+	e.activity.mu.Unlock()
+	if len(batch) == 0 {
+		return nil
+	}
+	err := e.db.change(ctx, "writing last uses", func(ctx context.Context, q querier) error {
+		for id, u := range batch {
+			if _, err := q.ExecContext(ctx, `INSERT INTO activity (session, at, expires) VALUES ($1, $2, $3)
+				ON CONFLICT (session) DO UPDATE SET at = excluded.at, expires = excluded.expires
+				WHERE activity.at < excluded.at`, id, u.at, u.expires); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	e.activity.mu.Lock()
+	defer e.activity.mu.Unlock()
+	for id, written := range batch {
+		if e.activity.pending[id] == written {
+			delete(e.activity.pending, id)
+		}
+	}
+	return nil
+}

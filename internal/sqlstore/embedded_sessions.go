@@ -1,0 +1,126 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/session"
+)
+
+const selectSession = `SELECT id, account, record FROM sessions `
+
+// scanSession refuses a record whose content is not what its row is for: a
+// session with another person's account would sign in as that person.
+func scanSession(r row) (session.Session, error) {
+	var id session.ID
+	var owner account.ID
+	var record string
+	err := r.Scan(&id, &owner, &record)
+	if errors.Is(err, sql.ErrNoRows) {
+		return session.Session{}, refuse(session.ErrNotFound)
+	}
+	if err != nil {
+		return session.Session{}, err
+	}
+	var s session.Session
+	if err := decode(record, &s); err != nil {
+		return session.Session{}, err
+	}
+	if s.ID != id || s.Account != owner {
+		return session.Session{}, corrupt("session %s holds another", id)
+	}
+	return s, nil
+}
+
+// CreateSession implements login.Sessions.
+func (e *Embedded) CreateSession(ctx context.Context, s session.Session) error {
+	record, err := encode(s)
+	if err != nil {
+		return err
+	}
+	return e.db.change(ctx, "storing a session", func(ctx context.Context, q querier) error {
+		_, err := q.ExecContext(ctx, `INSERT INTO sessions (id, account, created, expires, record) VALUES ($1, $2, $3, $4, $5)`,
+			s.ID, s.Account, micros(s.Created), micros(s.Expires), record)
+		return err
+	})
+}
+
+// Session implements login.Sessions.
+func (e *Embedded) Session(ctx context.Context, id session.ID) (s session.Session, err error) {
+	err = e.db.view(ctx, "reading a session", func(ctx context.Context, q querier) error {
+		s, err = e.liveSession(ctx, q, id)
+		return err
+	})
+	return s, err
+}
+
+func (e *Embedded) liveSession(ctx context.Context, q querier, id session.ID) (session.Session, error) {
+	return scanSession(q.QueryRowContext(ctx, selectSession+`WHERE id = $1 AND expires > $2`, id, micros(e.now())))
+}
+
+// SetToken implements login.Sessions.
+func (e *Embedded) SetToken(ctx context.Context, id session.ID, t session.Token) error {
+	err := e.db.change(ctx, "setting a token", func(ctx context.Context, q querier) error {
+		s, err := e.liveSession(ctx, q, id)
+		if err != nil {
+			return err
+		}
+		tokens := []session.Token{t}
+		for _, other := range s.Tokens {
+			if other.Purpose != t.Purpose || other.Host != t.Host {
+				tokens = append(tokens, other)
+			}
+		}
+		s.Tokens = tokens
+		record, err := encode(s)
+		if err != nil {
+			return err
+		}
+		_, err = q.ExecContext(ctx, `UPDATE sessions SET record = $2 WHERE id = $1`, id, record)
+		return err
+	})
+	if err == nil {
+		e.sessionChanged(id)
+	}
+	return err
+}
+
+// EndSession implements login.Sessions. It decodes nothing: a session whose
+// record is corrupt ends like any other.
+func (e *Embedded) EndSession(ctx context.Context, id session.ID) error {
+	e.activity.forget(id)
+	err := e.db.change(ctx, "ending a session", func(ctx context.Context, q querier) error {
+		if _, err := q.ExecContext(ctx, `DELETE FROM sessions WHERE id = $1`, id); err != nil {
+			return err
+		}
+		_, err := q.ExecContext(ctx, `DELETE FROM activity WHERE session = $1`, id)
+		return err
+	})
+	if err == nil {
+		e.sessionChanged(id)
+	}
+	return err
+}
+
+func (e *Embedded) sessionChanged(id session.ID) {
+	e.listeners.tell(func(l session.Listener) { l.SessionChanged(id) })
+}
+
+// SessionsOf implements login.Sessions. One corrupt record makes it fail: a
+// list that leaves one out is not exact.
+func (e *Embedded) SessionsOf(ctx context.Context, id account.ID) (all []session.Session, err error) {
+	err = e.db.view(ctx, "listing sessions", func(ctx context.Context, q querier) error {
+		all = nil
+		return each(ctx, q, func(rows *sql.Rows) error {
+			s, err := scanSession(rows)
+			all = append(all, s)
+			return err
+		}, selectSession+`WHERE account = $1 AND expires > $2 ORDER BY created DESC, seq DESC`, id, micros(e.now()))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}

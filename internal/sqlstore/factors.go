@@ -1,0 +1,169 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/audit"
+)
+
+const factorColumns = `f.id, f.account, f.kind, f.label, f.created, f.last_used,
+	f.sealed, f.last_step, f.salt, f.pepper, f.failures, f.locked`
+
+// codesLeft counts the unused codes of a set.
+const codesLeft = `(SELECT COUNT(*) FROM backup_codes c WHERE c.set_id = f.id AND c.used = 0)`
+
+func scanFactor(r row) (account.Factor, error) {
+	var f account.Factor
+	var pepper int64
+	if err := r.Scan(&f.ID, &f.Account, &f.Kind, &f.Label, stamp{&f.Created}, stamp{&f.LastUsed},
+		&f.Sealed, &f.LastStep, &f.Salt, &pepper, &f.Failures, &f.Locked, &f.Left); err != nil {
+		return account.Factor{}, err
+	}
+	if pepper < 0 || pepper > math.MaxUint32 || f.LastStep < 0 || f.Failures < 0 {
+		return account.Factor{}, corrupt("factor %s has pepper %d, step %d and %d failures", f.ID, pepper, f.LastStep, f.Failures)
+	}
+	f.Pepper = uint32(pepper)
+	return f, nil
+}
+
+// Factors implements login.Accounts.
+func (s *Store) Factors(ctx context.Context, id account.ID) (all account.Factors, err error) {
+	err = s.db.view(ctx, "reading factors", func(ctx context.Context, q querier) error {
+		all = nil
+		return each(ctx, q, func(rows *sql.Rows) error {
+			f, err := scanFactor(rows)
+			all = append(all, f)
+			return err
+		}, `SELECT `+factorColumns+`, `+codesLeft+` FROM factors f WHERE f.account = $1 ORDER BY f.created, f.id`, id)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// AddFactor implements login.Changer. account.ErrNotFound when the account,
+// or the factor to replace, is not there; account.ErrTaken when a factor with
+// that id is.
+func (s *Store) AddFactor(ctx context.Context, f account.Factor, replaces string, now time.Time, events ...audit.Event) error {
+	if f.Kind == account.KindBackup {
+		return errors.New("backup codes are replaced as a set")
+	}
+	return s.db.change(ctx, "adding a factor", func(ctx context.Context, q querier) error {
+		if err := bump(ctx, q, f.Account, now, true); err != nil {
+			return err
+		}
+		if replaces != "" {
+			if n, err := deleteFactor(ctx, q, f.Account, replaces); err != nil {
+				return err
+			} else if n == 0 {
+				return refuse(account.ErrNotFound)
+			}
+		}
+		if err := insertFactor(ctx, q, f); err != nil {
+			return err
+		}
+		return insertEvents(ctx, q, events)
+	})
+}
+
+// ReplaceBackupCodes implements login.Changer.
+func (s *Store) ReplaceBackupCodes(ctx context.Context, set account.Factor, hashes [][32]byte, now time.Time, events ...audit.Event) error {
+	if set.Kind != account.KindBackup {
+		return fmt.Errorf("a %s is no set of backup codes", set.Kind)
+	}
+	return s.db.change(ctx, "replacing backup codes", func(ctx context.Context, q querier) error {
+		if err := bump(ctx, q, set.Account, now, false); err != nil {
+			return err
+		}
+		// The old set goes with all its codes: one made before is never good again.
+		if _, err := q.ExecContext(ctx, `DELETE FROM factors WHERE account = $1 AND kind = $2`, set.Account, account.KindBackup); err != nil {
+			return err
+		}
+		if err := insertFactor(ctx, q, set); err != nil {
+			return err
+		}
+		for _, h := range hashes {
+			if _, err := q.ExecContext(ctx, `INSERT INTO backup_codes (set_id, hash, used) VALUES ($1, $2, 0)`, set.ID, h[:]); err != nil {
+				return err
+			}
+		}
+		return insertEvents(ctx, q, events)
+	})
+}
+
+// RemoveFactors implements login.Changer.
+func (s *Store) RemoveFactors(ctx context.Context, id account.ID, ids []string, now time.Time, events ...audit.Event) error {
+	return s.db.change(ctx, "removing factors", func(ctx context.Context, q querier) error {
+		if err := bump(ctx, q, id, now, true); err != nil {
+			return err
+		}
+		removed := int64(0)
+		for _, factor := range ids {
+			n, err := deleteFactor(ctx, q, id, factor)
+			if err != nil {
+				return err
+			}
+			removed += n
+		}
+		if len(ids) == 0 {
+			n, err := affected(ctx, q, `DELETE FROM factors WHERE account = $1`, id)
+			if err != nil {
+				return err
+			}
+			removed = n
+		}
+		if removed == 0 {
+			return refuse(account.ErrNotFound)
+		}
+		return insertEvents(ctx, q, events)
+	})
+}
+
+// UnlockFactors sets the failures of all the account's factors to zero and
+// lifts their locks: an operator's recovery. account.ErrNotFound when there
+// is no such account.
+func (s *Store) UnlockFactors(ctx context.Context, id account.ID, events ...audit.Event) error {
+	return s.db.change(ctx, "unlocking factors", func(ctx context.Context, q querier) error {
+		if err := bump(ctx, q, id, time.Time{}, false); err != nil {
+			return err
+		}
+		if _, err := q.ExecContext(ctx, `UPDATE factors SET failures = 0, locked = $2 WHERE account = $1`, id, false); err != nil {
+			return err
+		}
+		return insertEvents(ctx, q, events)
+	})
+}
+
+// insertFactor refuses an id that is there: two tabs that confirm the same
+// enrolment add it once.
+func insertFactor(ctx context.Context, q querier, f account.Factor) error {
+	n, err := affected(ctx, q, `INSERT INTO factors (id, account, kind, label, created, last_used,
+		sealed, last_step, salt, pepper, failures, locked)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING`,
+		f.ID, f.Account, f.Kind, f.Label, micros(f.Created), micros(f.LastUsed),
+		blob(f.Sealed), f.LastStep, blob(f.Salt), int64(f.Pepper), f.Failures, f.Locked)
+	if err == nil && n == 0 {
+		return refuse(account.ErrTaken)
+	}
+	return err
+}
+
+// blob is never NULL.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// deleteFactor names the account too: nobody removes another's factor.
+func deleteFactor(ctx context.Context, q querier, id account.ID, factor string) (int64, error) {
+	return affected(ctx, q, `DELETE FROM factors WHERE id = $1 AND account = $2`, factor, id)
+}

@@ -1,0 +1,112 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+)
+
+const (
+	// busyTimeout is how long SQLite waits for another program that has the
+	// file, such as a backup; below callTimeout, so that the cause is told.
+	busyTimeout = 3 * time.Second
+	// readers is the size of SQLite's read pool.
+	readers = 4
+)
+
+// sqliteEngine is an engine over one SQLite file. It touches no file before
+// its first use; ready then runs before anything else does.
+func sqliteEngine(path string, ready func(context.Context, *pools) error) *engine {
+	return &engine{timeout: callTimeout, dial: func(ctx context.Context) (*pools, error) {
+		p, err := dialSQLite(ctx, path)
+		if err == nil && ready != nil {
+			if err = ready(ctx, p); err != nil {
+				err = errors.Join(err, p.close())
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("opening %s: %w", path, err)
+		}
+		return p, nil
+	}}
+}
+
+func dialSQLite(ctx context.Context, path string) (_ *pools, err error) {
+	if path == "" {
+		return nil, errors.New("no file is named")
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	release, err := lockFile(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, release())
+		}
+	}()
+	if err := makePrivate(path); err != nil {
+		return nil, err
+	}
+	write, err := connectSQLite(path, "_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	write.SetMaxOpenConns(1)
+	if err := write.PingContext(ctx); err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	read, err := connectSQLite(path, "_query_only=1")
+	if err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	read.SetMaxOpenConns(readers)
+	read.SetMaxIdleConns(readers)
+	return &pools{write: write, read: read, release: release}, nil
+}
+
+// makePrivate creates the file with mode 0600, or takes others' rights from
+// one that exists: it holds hashes and sealed secrets. SQLite gives its WAL
+// and shared-memory files the mode of the database.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return f.Chmod(0o600)
+	}
+	return nil
+}
+
+// connectSQLite prepares a pool and opens nothing.
+//
+// synchronous=FULL: with NORMAL, WAL may lose the last commits in a power
+// cut, which would hand back a spent code or a counted failure.
+func connectSQLite(path string, options ...string) (*sql.DB, error) {
+	options = append(options,
+		"_journal_mode=WAL", "_synchronous=FULL", "_foreign_keys=1",
+		fmt.Sprintf("_busy_timeout=%d", busyTimeout.Milliseconds()),
+		"_defensive=1", "_dqs=0", "_error_rc=1")
+	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), RawQuery: strings.Join(options, "&")}
+	connector, err := sqlite.NewConnector(dsn.String())
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
+}
