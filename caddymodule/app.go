@@ -1,0 +1,158 @@
+package caddymodule
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/sallyport-auth/sallyport/internal/factor"
+	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/web"
+	"github.com/sallyport-auth/sallyport/pages"
+)
+
+// engines outlive configurations; the last one to let go ends it.
+var engines = caddy.NewUsagePool()
+
+// Provision fills defaults, checks, and takes hold of an engine. It dials
+// nothing and makes no file: it also runs under `caddy validate`.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx, a.log = ctx, ctx.Slogger()
+	repl := caddy.NewReplacer()
+	faults := a.resolve(repl)
+	a.setDefaults(caddy.AppDataDir())
+	faults = append(faults, a.Faults()...)
+	if err := faults.err(); err != nil {
+		return err
+	}
+	if a.Support == "" {
+		a.log.Warn("`support` is not set: pages tell people to ask \"your administrator\"")
+	}
+	set, err := pages.New(pages.Brand{Name: a.Name, Support: a.Support})
+	if err != nil {
+		return err
+	}
+	key, err := a.engineKey()
+	if err != nil {
+		return err
+	}
+	held, _, err := engines.LoadOrNew(key, func() (caddy.Destructor, error) { return a.newEngine() })
+	if err != nil {
+		return err
+	}
+	a.release = append(a.release, func() error { _, err := engines.Delete(key); return err })
+	a.engine = held.(*engine)
+	a.provision(set)
+	return nil
+}
+
+// provision puts together what this configuration's handlers use.
+func (a *App) provision(set *pages.Set) {
+	e := a.engine
+	a.machine = &login.Machine{
+		Stores: e.stores(), Keys: e, Audit: e, Gate: e.gate, Settings: a.loginSettings(), Now: time.Now,
+	}
+	a.web = &web.Portal{
+		Config: web.Config{
+			Origin: a.Portal, Combined: a.Layout != "identifier_first", Service: a.Name,
+			Support: a.Support, Language: a.Language, SessionLife: time.Duration(a.Session.Lifetime),
+		},
+		Machine: a.machine, Reader: e.reader, Tickets: e.short, Hosts: e.hosts, Apps: a,
+		Pages: set, Audit: e, Log: a.log, Keys: e.webKeys,
+	}
+	if a.Portal == "" {
+		a.web.Config.Base = web.OwnPrefix
+	}
+}
+
+// loginSettings are the configuration's numbers as internal/login takes them.
+func (a *App) loginSettings() login.Settings {
+	limit := func(w Window) login.Limit { return login.Limit{N: w.N, Window: time.Duration(w.Window)} }
+	l := login.Limits{
+		PasswordAccount: limit(a.Limits.PasswordAccount), PasswordUnknown: limit(a.Limits.PasswordUnknown),
+		PasswordNetwork: limit(a.Limits.PasswordNetwork), Factor: limit(a.Limits.Factor),
+		FactorHard: a.Limits.FactorHard, Forms: limit(a.Limits.Forms),
+	}
+	// Each filled window doubles the next wait, to six windows at most: with
+	// the default of ten minutes, 10, 20, 40, 60 (SPEC G1).
+	l.Factor.DoubleTo = 6 * l.Factor.Window
+	return login.Settings{
+		Limits:      l,
+		Password:    a.params(),
+		MinLength:   a.Password.MinLength,
+		SessionLife: time.Duration(a.Session.Lifetime), SessionIdle: time.Duration(a.Session.Idle),
+		Reauthenticate: time.Duration(a.Session.Reauthenticate),
+		EnrolByLink:    a.Enrolment == "link",
+		Service:        a.Name,
+	}
+}
+
+func (a *App) params() factor.Params {
+	p := a.Password.Argon2id
+	return factor.Params{MemoryKiB: uint32(p.Memory >> 10), Passes: p.Passes, Threads: p.Threads}
+}
+
+// engineKey names the engine that these settings need: the same stores, keys
+// and bound on hashing share one.
+func (a *App) engineKey() (string, error) {
+	b, err := json.Marshal([]any{a.Database, a.Sessions, a.Sessions.File, a.Keys, a.Password.Argon2id, a.Password.Parallel})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(b)), nil
+}
+
+// Start opens the stores, tells every guard its hosts and lets them serve. An
+// unreachable store is no reason to fail: requests get 503 until it is there.
+func (a *App) Start() error {
+	if err := a.findPlaces(); err != nil {
+		return err
+	}
+	if err := a.engine.start(); err != nil {
+		return err
+	}
+	a.engine.hosts.set(a, a.protected)
+	return nil
+}
+
+// Stop only announces: apps stop in no order, and handlers may still be
+// serving.
+func (a *App) Stop() error { return nil }
+
+// Cleanup gives back what Provision took, and nothing else: Caddy calls it
+// for refused configurations too.
+func (a *App) Cleanup() error {
+	if a.engine != nil {
+		a.engine.hosts.set(a, nil)
+	}
+	var failed error
+	for _, release := range a.release {
+		if err := release(); err != nil {
+			failed = err
+		}
+	}
+	a.release = nil
+	return failed
+}
+
+// appRuntime is what Provision makes.
+type appRuntime struct {
+	ctx       caddy.Context
+	log       *slog.Logger
+	engine    *engine
+	machine   *login.Machine
+	web       *web.Portal
+	release   []func() error
+	guards    []*Guard
+	protected []string // hosts of this node
+}
+
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

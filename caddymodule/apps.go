@@ -1,0 +1,57 @@
+package caddymodule
+
+import (
+	"strings"
+
+	"github.com/sallyport-auth/sallyport/internal/access"
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/session"
+	"github.com/sallyport-auth/sallyport/pages"
+)
+
+// settle derives, once all guards are known, what a sign-in needs that no app
+// began, and whether a second factor may be turned off: only where no rule
+// asks for one.
+func (a *App) settle() {
+	lowest, highest := session.LevelSecondFactor, session.LevelNone
+	for _, g := range a.guards {
+		for _, o := range append(g.allOptions(), g.site) {
+			level := needed([]access.Options{o})
+			lowest, highest = min(lowest, level), max(highest, level)
+		}
+	}
+	a.machine.Settings.PortalNeeds = lowest
+	a.machine.Settings.MayTurnOff = highest == session.LevelPassword
+}
+
+// Open lists the apps that a person may open, for the portal's home. Sites
+// with a wildcard have no address to link to.
+func (a *App) Open(of account.Account) []pages.App {
+	p := access.Person{Name: of.Name, Email: of.Email, Groups: of.Groups}
+	var apps []pages.App
+	for _, g := range a.guards {
+		if g.site.Decide(p, session.LevelSecondFactor).Denied {
+			continue
+		}
+		for _, h := range g.hosts {
+			if strings.Contains(h, "*") {
+				continue
+			}
+			name := g.Title
+			if name == "" {
+				name = firstLabel(h)
+			}
+			apps = append(apps, pages.App{Name: name, URL: a.appAddress(h)})
+		}
+	}
+	return apps
+}
+
+// appAddress is where an app's host is opened. Without a portal of its own the
+// page is on that very host.
+func (a *App) appAddress(host string) string {
+	if a.Portal == "" {
+		return "/"
+	}
+	return "https://" + host + "/"
+}

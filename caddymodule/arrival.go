@@ -1,0 +1,79 @@
+package caddymodule
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/sallyport-auth/sallyport/internal/web"
+)
+
+// arrive tells how a request arrived, from the connection and from what
+// Caddy's `trusted_proxies` lets be believed, and from nothing else.
+func arrive(r *http.Request) web.Arrival {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	a := web.Arrival{Secure: r.TLS != nil}
+	if !a.Secure && trusted {
+		a.Secure = r.Header.Get("X-Forwarded-Proto") == "https"
+	}
+	host, port := splitHost(r.Host)
+	if port == "" {
+		port = map[bool]string{true: "443", false: "80"}[a.Secure]
+	}
+	a.Host, a.Port = host, port
+	if own := map[bool]string{true: "443", false: "80"}[a.Secure]; port != own {
+		a.Host = host + ":" + port
+	}
+	peer := peerAddr(r.RemoteAddr)
+	a.Client = peer
+	if ip, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string); ok {
+		if addr, err := netip.ParseAddr(ip); err == nil {
+			a.Client = addr
+		}
+	}
+	a.Local = !a.Secure && peer.IsLoopback() && a.Client.IsLoopback() && localName(host)
+	return a
+}
+
+// withID adds the request's id, which refusals show and logs name. It is made
+// when it is first asked for, so requests that pass do not pay for it.
+func withID(a web.Arrival, r *http.Request) web.Arrival {
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		a.RequestID, _ = repl.GetString("http.request.uuid")
+	}
+	return a
+}
+
+// splitHost gives the lower-case host, without a trailing dot, and the port.
+func splitHost(hostport string) (host, port string) {
+	host = hostport
+	if h, p, err := net.SplitHostPort(hostport); err == nil {
+		host, port = h, p
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+	}
+	return strings.TrimSuffix(strings.ToLower(host), "."), port
+}
+
+func peerAddr(remote string) netip.Addr {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		host = remote
+	}
+	addr, _ := netip.ParseAddr(host)
+	return addr.Unmap().WithZone("")
+}
+
+// localName reports whether a host can only mean this machine.
+func localName(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && addr.IsLoopback()
+}

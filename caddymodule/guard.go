@@ -1,0 +1,187 @@
+package caddymodule
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/sallyport-auth/sallyport/internal/access"
+	"github.com/sallyport-auth/sallyport/internal/session"
+	"github.com/sallyport-auth/sallyport/internal/web"
+)
+
+// guardRuntime is what Provision, and the app at Start, give a guard.
+type guardRuntime struct {
+	app   *App
+	hosts []string // that it stands for
+	site  access.Options
+	rules []guardRule
+	names []string // identity headers, ours and the default ones
+}
+
+// Provision checks the settings and borrows the app.
+func (g *Guard) Provision(ctx caddy.Context) error {
+	faults := g.resolve(caddy.NewReplacer())
+	g.setDefaults()
+	faults = append(faults, g.Faults()...)
+	if err := faults.err(); err != nil {
+		return err
+	}
+	held, err := ctx.App("sallyport")
+	if err != nil {
+		return err
+	}
+	g.app = held.(*App)
+	g.names = identityHeaders(g.HeaderNames)
+	return g.provisionRules(ctx)
+}
+
+// ServeHTTP lets a request through, with the person's identity, or answers it.
+// Everything that is not clearly allowed is refused.
+func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	a := arrive(r)
+	// What the client says about who it is goes first, on every path.
+	access.StripRequest(r, g.names, trusted)
+	v := &guardVisit{Guard: g, w: w, r: r, arrival: a, next: next, original: originalRequest(r)}
+	switch {
+	case !a.Secure && !a.Local:
+		return v.refuseInsecure()
+	case !g.covers(a.Host):
+		return v.refuseHost()
+	case ownPath(v.original.URL.Path):
+		return v.serveOwn()
+	case r.Method == http.MethodTrace || r.Method == "TRACK" || r.Method == http.MethodConnect && !isExtendedConnect(r):
+		return v.refuseMethod()
+	}
+	return v.guard()
+}
+
+// covers reports whether a request's host is one that this guard stands for.
+func (g *Guard) covers(hostport string) bool {
+	host := withoutPort(hostport)
+	for _, pattern := range g.hosts {
+		if hostMatches(pattern, host) {
+			return true
+		}
+	}
+	return false
+}
+
+// originalRequest is the request as the client sent it, before `rewrite`,
+// `uri` and `try_files`.
+func originalRequest(r *http.Request) *http.Request {
+	if o, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		return &o
+	}
+	return r
+}
+
+// ownPath reports whether a path is one of Sallyport's own on an app's host.
+func ownPath(path string) bool {
+	return path == web.OwnPrefix || strings.HasPrefix(path, web.OwnPrefix+"/")
+}
+
+func isExtendedConnect(r *http.Request) bool {
+	return r.Method == http.MethodConnect && strings.EqualFold(r.Header.Get(":protocol"), "websocket")
+}
+
+// guardVisit is one request to a guarded site.
+type guardVisit struct {
+	*Guard
+	w        http.ResponseWriter
+	r        *http.Request
+	original *http.Request
+	arrival  web.Arrival
+	next     caddyhttp.Handler
+}
+
+// guard decides. A bypass never asks anyone to sign in, and sets the identity
+// of who is signed in anyway.
+func (v *guardVisit) guard() error {
+	options, bypass := v.asks(v.r)
+	entry, err := v.entry()
+	if bypass {
+		return v.pass(entry, true)
+	}
+	if err != nil && !errors.Is(err, session.ErrNotFound) {
+		return v.report("store unavailable", func() error { return v.refuseUnavailable(err) })
+	}
+	kind := access.Classify(v.r)
+	if kind == access.Preflight {
+		return v.preflight()
+	}
+	if kind == access.WebSocket && !v.originAllowed() {
+		return v.report("websocket origin", v.refuseOrigin)
+	}
+	if earlyData(v.r) && unsafeMethod(v.r.Method) {
+		return v.refuseEarly()
+	}
+	if entry == nil {
+		return v.report("not signed in", func() error { return v.refuseSignedOut(kind, needed(options)) })
+	}
+	d := access.DecideAll(options, person(entry), entry.Token.Level)
+	switch {
+	case d.Denied:
+		return v.report("not allowed", func() error { return v.refuseDenied(entry, kind) })
+	case !d.Allowed:
+		return v.report("needs "+d.NeedLevel.String(), func() error { return v.refuseSignedOut(kind, d.NeedLevel) })
+	}
+	return v.pass(entry, false)
+}
+
+// entry finds the session that the request's cookie proves; nil with
+// session.ErrNotFound when it proves none.
+func (v *guardVisit) entry() (*session.Entry, error) {
+	text := v.arrival.Jar().Get(v.r, session.CookieApp)
+	if text == "" {
+		return nil, session.ErrNotFound
+	}
+	e := v.app.engine
+	if !e.ready.Load() {
+		return nil, errNotReady
+	}
+	entry, err := e.cache.Get(v.r.Context(), session.Key{Purpose: session.ForApp, Host: v.arrival.Host, Cookie: text})
+	if err != nil {
+		return nil, err
+	}
+	if err := e.reader.Use(v.r.Context(), entry); err != nil {
+		return nil, err
+	}
+	return entry, nil
+}
+
+func person(e *session.Entry) access.Person {
+	return access.Person{Name: e.Account.Name, Email: e.Account.Email, Groups: e.Account.Groups}
+}
+
+// needed is the level that a sign-in has to reach for all of the options.
+func needed(options []access.Options) session.Level {
+	var need session.Level
+	for _, o := range options {
+		level := o.Require
+		if level == session.LevelNone {
+			level = session.LevelSecondFactor
+		}
+		need = max(need, level)
+	}
+	return need
+}
+
+// report carries out a refusal, or only logs it while `report_only` is on.
+func (v *guardVisit) report(why string, refuse func() error) error {
+	if !v.ReportOnly {
+		return refuse()
+	}
+	v.app.log.Warn("report_only: would be refused", "why", why, "host", v.arrival.Host,
+		"method", v.r.Method, "path", v.original.URL.Path)
+	return v.pass(nil, false)
+}
+
+var (
+	_ caddyhttp.MiddlewareHandler = (*Guard)(nil)
+	_ caddy.Provisioner           = (*Guard)(nil)
+)

@@ -1,0 +1,75 @@
+package caddymodule
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/sallyport-auth/sallyport/internal/web"
+	"github.com/sallyport-auth/sallyport/pages"
+)
+
+// serveOwn answers Sallyport's own paths on an app's host, recognised by the
+// path that the client sent. With the portal on its own host everything else
+// there is 404; without, it is the portal.
+func (v *guardVisit) serveOwn() error {
+	path := strings.TrimPrefix(v.original.URL.Path, web.OwnPrefix)
+	v.arrival = withID(v.arrival, v.r)
+	if path == "/health" {
+		return v.app.serveHealth(v.w)
+	}
+	if earlyData(v.r) {
+		return v.refuseEarly()
+	}
+	if !v.app.engine.ready.Load() {
+		return v.refuseUnavailable(errNotReady)
+	}
+	r := v.r.Clone(v.r.Context())
+	r.URL = v.original.URL
+	switch {
+	case v.app.Portal == "":
+		if path == "" {
+			path = "/"
+		}
+		skipSecretPaths(r, path)
+		v.app.web.Serve(v.w, r, v.arrival, path)
+		return nil
+	case path == "/callback" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		skipLog(r)
+		v.app.web.ServeCallback(v.w, r, v.arrival)
+		return nil
+	case path == "/sign-out":
+		v.noStore()
+		v.w.Header().Set("Location", v.app.Portal+"/sign-out")
+		v.w.WriteHeader(http.StatusSeeOther)
+		return nil
+	}
+	v.noStore()
+	return v.page(http.StatusNotFound, pages.Failure{Frame: v.frame(), Kind: pages.FailureNotFound})
+}
+
+// serveHealth tells load balancers whether this node may get requests.
+func (a *App) serveHealth(w http.ResponseWriter) error {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	if !a.engine.ready.Load() {
+		h.Set("Retry-After", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, err := w.Write([]byte("not ready\n"))
+		return err
+	}
+	_, err := w.Write([]byte("ready\n"))
+	return err
+}
+
+// skipSecretPaths keeps addresses that carry a secret out of Caddy's access
+// log (SECURITY decision 15).
+func skipSecretPaths(r *http.Request, path string) {
+	if strings.HasPrefix(path, "/link/") || path == "/continue" {
+		skipLog(r)
+	}
+}
+
+func skipLog(r *http.Request) { caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true) }

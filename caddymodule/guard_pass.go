@@ -1,0 +1,140 @@
+package caddymodule
+
+import (
+	"net/http"
+	"net/textproto"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/session"
+)
+
+// identityHeaders are the names that tell an app who is asking: the
+// configured ones, and the default ones even where others are configured.
+func identityHeaders(h HeaderNames) []string {
+	names := []string{"Remote-User", "Remote-Name", "Remote-Email", "Remote-Groups", "Sallyport-Assertion"}
+	for _, n := range []string{h.User, h.Name, h.Email, h.Groups} {
+		if n != "" {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// pass lets the request through to the app: without our cookies, and with the
+// identity of the session, if there is one.
+func (v *guardVisit) pass(e *session.Entry, bypass bool) error {
+	stripCookies(v.r.Header)
+	if e != nil {
+		v.identify(e)
+	}
+	_ = bypass
+	return v.next.ServeHTTP(&cookieFilter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: v.w}}, v.r)
+}
+
+// identify sets who is asking, from the server's record alone, in place of
+// what StripRequest removed.
+func (v *guardVisit) identify(e *session.Entry) {
+	groups, _ := account.SplitGroups(e.Account.Groups)
+	joined := strings.Join(groups, ",")
+	set := func(name, value string) {
+		if value != "" {
+			v.r.Header[textproto.CanonicalMIMEHeaderKey(name)] = []string{headerText(value)}
+		}
+	}
+	set(v.HeaderNames.User, e.Account.Name)
+	set(v.HeaderNames.Name, e.Account.DisplayName)
+	set(v.HeaderNames.Email, e.Account.Email)
+	set(v.HeaderNames.Groups, joined)
+	if repl, ok := v.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Set("http.auth.user.id", e.Account.Name)
+		repl.Set("http.auth.user.account", string(e.Account.ID))
+		repl.Set("http.auth.user.name", e.Account.DisplayName)
+		repl.Set("http.auth.user.email", e.Account.Email)
+		repl.Set("http.auth.user.groups", joined)
+	}
+}
+
+// headerText leaves out what would end a header line.
+func headerText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// stripCookies removes our cookies from what the app sees (R46), and leaves
+// the app's own as they were sent.
+func stripCookies(h http.Header) {
+	lines := h["Cookie"]
+	if len(lines) == 0 {
+		return
+	}
+	kept := lines[:0:0]
+	for _, line := range lines {
+		var parts []string
+		for part := range strings.SplitSeq(line, ";") {
+			name, _, _ := strings.Cut(strings.TrimSpace(part), "=")
+			if strings.TrimSpace(part) != "" && !session.Ours(strings.TrimSpace(name)) {
+				parts = append(parts, strings.TrimSpace(part))
+			}
+		}
+		if len(parts) > 0 {
+			kept = append(kept, strings.Join(parts, "; "))
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, "Cookie")
+		return
+	}
+	h["Cookie"] = kept
+}
+
+// cookieFilter drops cookies of our names from what an app answers: an app
+// must not be able to set, replace or end a sign-in.
+type cookieFilter struct {
+	*caddyhttp.ResponseWriterWrapper
+	filtered bool
+}
+
+func (f *cookieFilter) WriteHeader(status int) {
+	f.filter()
+	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		f.filtered = false // the final answer's header is still to come
+	}
+	f.ResponseWriterWrapper.WriteHeader(status)
+}
+
+func (f *cookieFilter) Write(b []byte) (int, error) {
+	f.filter()
+	return f.ResponseWriterWrapper.Write(b)
+}
+
+func (f *cookieFilter) filter() {
+	if f.filtered {
+		return
+	}
+	f.filtered = true
+	h := f.Header()
+	lines := h["Set-Cookie"]
+	if len(lines) == 0 {
+		return
+	}
+	kept := lines[:0:0]
+	for _, line := range lines {
+		name, _, _ := strings.Cut(line, "=")
+		if !session.Ours(strings.TrimSpace(name)) {
+			kept = append(kept, line)
+		}
+	}
+	if len(kept) == 0 {
+		h.Del("Set-Cookie")
+		return
+	}
+	h["Set-Cookie"] = kept
+}

@@ -1,0 +1,235 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/access"
+	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/session"
+	"github.com/sallyport-auth/sallyport/internal/web"
+	"github.com/sallyport-auth/sallyport/pages"
+)
+
+// refuseSignedOut answers a request that needs a sign-in, each kind in its own
+// way (SPEC A2).
+func (v *guardVisit) refuseSignedOut(kind access.RequestKind, needs session.Level) error {
+	v.arrival = withID(v.arrival, v.r)
+	v.noStore()
+	if !v.app.engine.ready.Load() {
+		return v.refuseUnavailable(errNotReady)
+	}
+	switch kind {
+	case access.Navigation:
+		return v.toSignIn(http.StatusFound, v.original.URL.RequestURI(), needs)
+	case access.NavigationPost:
+		return v.toSignIn(http.StatusSeeOther, v.cameFrom(), needs)
+	case access.Frame:
+		target, err := v.signInAddress(v.original.URL.RequestURI(), needs)
+		if err != nil {
+			return err
+		}
+		return v.page(http.StatusUnauthorized, pages.FrameSignIn{Frame: v.frame(), App: v.title(), URL: target})
+	case access.Prefetch:
+		v.w.WriteHeader(http.StatusServiceUnavailable)
+		return nil
+	}
+	v.corsHeaders()
+	return v.problem(http.StatusUnauthorized, "sign_in_required", "Sign in to continue")
+}
+
+// toSignIn sends the browser to sign in, with what it came for sealed.
+func (v *guardVisit) toSignIn(status int, uri string, needs session.Level) error {
+	target, err := v.signInAddress(uri, needs)
+	if err != nil {
+		return err
+	}
+	v.w.Header().Set("Location", target)
+	v.w.WriteHeader(status)
+	return nil
+}
+
+// signInAddress binds the browser to the wish by a cookie of this host, and
+// gives the address of the portal's sign-in page.
+func (v *guardVisit) signInAddress(uri string, needs session.Level) (string, error) {
+	binding, err := v.app.web.Bind(v.w, v.r, v.arrival)
+	if err != nil {
+		return "", err
+	}
+	wish, err := v.app.web.SealWish(login.Wish{
+		Host: v.arrival.Host, Secure: v.arrival.Secure, URI: web.LocalPath(uri), Binding: binding,
+		Needs: needs, Title: v.title(), Expires: time.Now().Add(web.WishLife),
+	})
+	if err != nil {
+		return "", err
+	}
+	return v.portalAddress("/sign-in") + "?wish=" + url.QueryEscape(wish), nil
+}
+
+// portalAddress is where a page of the portal is, seen from this host.
+func (v *guardVisit) portalAddress(path string) string {
+	if v.app.Portal != "" {
+		return v.app.Portal + path
+	}
+	return web.OwnPrefix + path
+}
+
+// cameFrom is the page of this very host that a form was on, or "/".
+func (v *guardVisit) cameFrom() string {
+	u, err := url.Parse(v.r.Referer())
+	if err != nil || u.Scheme+"://"+strings.ToLower(u.Host) != v.arrival.Origin() {
+		return "/"
+	}
+	return web.LocalPath(u.RequestURI())
+}
+
+// refuseDenied tells somebody signed in that they may not open this.
+func (v *guardVisit) refuseDenied(e *session.Entry, kind access.RequestKind) error {
+	v.arrival = withID(v.arrival, v.r)
+	v.noStore()
+	switch kind {
+	case access.Navigation, access.NavigationPost, access.Frame:
+		return v.page(http.StatusForbidden, pages.Denied{
+			Frame: v.frame(), User: e.Account.Label(), App: v.title(), Switch: v.portalAddress("/sign-out"),
+		})
+	}
+	v.corsHeaders()
+	return v.problem(http.StatusForbidden, "not_allowed", e.Account.Name+" may not open "+v.title())
+}
+
+func (v *guardVisit) refuseUnavailable(err error) error {
+	v.arrival = withID(v.arrival, v.r)
+	v.app.log.Error("refused: a store is away", "error", err.Error(), "request", v.arrival.RequestID)
+	v.noStore()
+	v.w.Header().Set("Retry-After", "5")
+	return v.page(http.StatusServiceUnavailable, pages.Unavailable{Frame: v.frame()})
+}
+
+func (v *guardVisit) refuseInsecure() error {
+	v.arrival = withID(v.arrival, v.r)
+	v.app.log.Warn("refused: the connection is not secure; serve the site by HTTPS, or list the proxy in front in `trusted_proxies`",
+		"host", v.arrival.Host, "request", v.arrival.RequestID)
+	return v.page(http.StatusMisdirectedRequest, pages.Misdirected{
+		Frame: v.frame(), Kind: pages.MisdirectedInsecure, Host: v.arrival.Host,
+	})
+}
+
+func (v *guardVisit) refuseHost() error {
+	v.arrival = withID(v.arrival, v.r)
+	v.app.log.Warn("refused: no site of ours has this host; list it in `hosts` if it is yours",
+		"host", v.arrival.Host, "request", v.arrival.RequestID)
+	return v.page(http.StatusMisdirectedRequest, pages.Misdirected{
+		Frame: v.frame(), Kind: pages.MisdirectedHost, Host: v.arrival.Host,
+	})
+}
+
+func (v *guardVisit) refuseMethod() error {
+	v.noStore()
+	v.w.WriteHeader(http.StatusMethodNotAllowed)
+	return nil
+}
+
+func (v *guardVisit) refuseEarly() error {
+	v.noStore()
+	v.w.WriteHeader(http.StatusTooEarly)
+	return nil
+}
+
+func (v *guardVisit) refuseOrigin() error {
+	v.arrival = withID(v.arrival, v.r)
+	v.noStore()
+	return v.problem(http.StatusForbidden, "origin_not_allowed", "This origin may not open WebSockets here")
+}
+
+// originAllowed reports whether a WebSocket handshake comes from this host's
+// own pages, from a listed origin, or from a program, which sends none.
+func (v *guardVisit) originAllowed() bool {
+	origins := v.r.Header.Values("Origin")
+	if len(origins) == 0 {
+		return true
+	}
+	return len(origins) == 1 && (strings.EqualFold(origins[0], v.arrival.Origin()) || slices.Contains(v.WebSocketOrigins, origins[0]))
+}
+
+// preflight answers for the app, which never sees who asks: a preflight
+// carries no session.
+func (v *guardVisit) preflight() error {
+	if v.CORSPreflight == "pass" {
+		return v.pass(nil, true)
+	}
+	v.noStore()
+	if !v.corsHeaders() {
+		v.w.WriteHeader(http.StatusForbidden)
+		return nil
+	}
+	h := v.w.Header()
+	h.Set("Access-Control-Allow-Methods", v.r.Header.Get("Access-Control-Request-Method"))
+	if asked := v.r.Header.Get("Access-Control-Request-Headers"); asked != "" {
+		h.Set("Access-Control-Allow-Headers", asked)
+	}
+	v.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// corsHeaders lets scripts of a listed origin read our answer; it reports
+// whether the origin is listed.
+func (v *guardVisit) corsHeaders() bool {
+	v.w.Header().Add("Vary", "Origin")
+	origin := v.r.Header.Get("Origin")
+	if origin == "" || !slices.Contains(v.CORSOrigins, origin) {
+		return false
+	}
+	v.w.Header().Set("Access-Control-Allow-Origin", origin)
+	v.w.Header().Set("Access-Control-Allow-Credentials", "true")
+	return true
+}
+
+// problem is the answer to a program (RFC 9457).
+func (v *guardVisit) problem(status int, kind, title string) error {
+	v.w.Header().Set("Content-Type", "application/problem+json")
+	v.w.WriteHeader(status)
+	return json.NewEncoder(v.w).Encode(map[string]any{
+		"type": "urn:sallyport:" + kind, "title": title, "status": status,
+		"sign_in": v.arrival.Origin() + "/", "request_id": v.arrival.RequestID,
+	})
+}
+
+func (v *guardVisit) noStore() { v.w.Header().Set("Cache-Control", "no-store") }
+
+func (v *guardVisit) page(status int, view pages.View) error { return v.app.web.Pages.Write(v.w, status, view) }
+
+func (v *guardVisit) frame() pages.Frame {
+	f := pages.Frame{Base: web.OwnPrefix, Lang: v.app.Language, RequestID: v.arrival.RequestID}
+	if v.app.Portal != "" {
+		f.Base = v.app.Portal
+	}
+	return f
+}
+
+// title is what pages call the app.
+func (v *guardVisit) title() string {
+	if v.Title != "" {
+		return v.Title
+	}
+	return firstLabel(v.arrival.Host)
+}
+
+func firstLabel(host string) string {
+	if name, _, ok := strings.Cut(withoutPort(host), "."); ok && !strings.HasPrefix(host, "[") && strings.Trim(name, "0123456789") != "" {
+		return name
+	}
+	return host
+}
+
+// earlyData reports a request whose replay TLS cannot exclude (RFC 8470).
+func earlyData(r *http.Request) bool {
+	return r.Header.Get("Early-Data") == "1" || r.TLS != nil && !r.TLS.HandshakeComplete
+}
+
+func unsafeMethod(m string) bool {
+	return m != http.MethodGet && m != http.MethodHead && m != http.MethodOptions
+}

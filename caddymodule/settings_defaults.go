@@ -1,0 +1,89 @@
+package caddymodule
+
+import (
+	"path/filepath"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// setDefaults fills in what was not said. dataDir is Caddy's own.
+func (a *App) setDefaults(dataDir string) {
+	or(&a.Name, "Sallyport")
+	or(&a.Layout, "auto")
+	or(&a.Language, "en")
+	or(&a.Enrolment, "password")
+	or(&a.Keys, filepath.Join(dataDir, "sallyport", "keys"))
+	a.Database.setDefaults(dataDir)
+	a.Sessions.setDefaults(dataDir)
+	or(&a.Session.Lifetime, caddy.Duration(24*time.Hour))
+	or(&a.Session.Idle, caddy.Duration(time.Hour))
+	or(&a.Session.Reauthenticate, caddy.Duration(10*time.Minute))
+	or(&a.Password.MinLength, 12)
+	or(&a.Password.Argon2id.Memory, 64<<20)
+	or(&a.Password.Argon2id.Passes, 3)
+	or(&a.Password.Argon2id.Threads, 1)
+	a.Limits.setDefaults()
+	or(&a.Audit.Retention, caddy.Duration(400*24*time.Hour))
+}
+
+func (d *Database) setDefaults(dataDir string) {
+	or(&d.Engine, EngineSQLite)
+	if d.Engine == EngineSQLite {
+		or(&d.File, filepath.Join(dataDir, "sallyport", "accounts.db"))
+		return
+	}
+	or(&d.MaxConnections, 10)
+	or(&d.ConnectTimeout, caddy.Duration(5*time.Second))
+}
+
+func (s *Sessions) setDefaults(dataDir string) {
+	or(&s.Engine, EngineEmbedded)
+	if s.Engine == EngineEmbedded {
+		or(&s.File, filepath.Join(dataDir, "sallyport", "sessions.db"))
+		return
+	}
+	if len(s.Addresses) == 0 {
+		s.Addresses = []string{"redis://127.0.0.1:6379"}
+	}
+	or(&s.Mode, "single")
+	or(&s.Prefix, "sallyport:")
+	or(&s.Timeout, caddy.Duration(500*time.Millisecond))
+}
+
+func (l *Limits) setDefaults() {
+	for _, w := range []struct {
+		to *Window
+		n  int
+		in time.Duration
+	}{
+		{&l.PasswordAccount, 5, 10 * time.Minute},
+		{&l.PasswordUnknown, 20, time.Hour},
+		{&l.PasswordNetwork, 50, 10 * time.Minute},
+		{&l.Factor, 5, 10 * time.Minute},
+		{&l.Forms, 60, time.Minute},
+	} {
+		or(&w.to.N, w.n)
+		or(&w.to.Window, caddy.Duration(w.in))
+	}
+	or(&l.FactorHard, 100)
+}
+
+// setDefaults fills in what was not said. The title is the host's first
+// label, which only a request tells.
+func (g *Guard) setDefaults() {
+	or(&g.Require, "second_factor")
+	or(&g.HeaderNames.User, "Remote-User")
+	or(&g.HeaderNames.Name, "Remote-Name")
+	or(&g.HeaderNames.Email, "Remote-Email")
+	or(&g.HeaderNames.Groups, "Remote-Groups")
+	or(&g.CORSPreflight, "deny")
+}
+
+// or sets what is still zero.
+func or[T comparable](to *T, value T) {
+	var zero T
+	if *to == zero {
+		*to = value
+	}
+}

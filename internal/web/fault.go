@@ -1,0 +1,152 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/session"
+	"github.com/sallyport-auth/sallyport/pages"
+)
+
+// Errors that pages return to be turned into an answer here.
+var (
+	errNotFound  = errors.New("no such page")
+	errCrossSite = errors.New("the form came from another site")
+	errInsecure  = errors.New("the connection is not secure")
+	errHost      = errors.New("no such host here")
+	errNoBinding = errors.New("the browser sent no binding cookie")
+)
+
+type methodError struct{ allow string }
+
+func (e methodError) Error() string { return "method not allowed, use " + e.allow }
+
+// fault is the one place where an error becomes an answer: a sentence for the
+// person, the cause for the log, the request's id in both.
+func (v *visit) fault(err error) {
+	var limited *login.Limited
+	var method methodError
+	switch {
+	case errors.As(err, &limited):
+		v.limited(limited)
+	case errors.Is(err, login.ErrNoFlow), errors.Is(err, login.ErrConflict), errors.Is(err, login.ErrNotNext):
+		v.answer(v.lost(err))
+	case errors.Is(err, errNoBinding):
+		v.answer(v.show(http.StatusBadRequest, pages.CookiesBlocked{Frame: v.frame()}))
+	case errors.Is(err, login.ErrStale):
+		v.answer(v.to("/account/security/confirm", "next", strings.TrimPrefix(v.r.URL.Path, v.Config.Base)))
+	case errors.Is(err, login.ErrBusy):
+		v.w.Header().Set("Retry-After", "2")
+		v.answer(v.show(http.StatusServiceUnavailable, pages.Busy{Frame: v.frame()}))
+	case errors.Is(err, errInsecure):
+		v.log(slog.LevelWarn, err)
+		v.misdirected(pages.MisdirectedInsecure)
+	case errors.Is(err, errHost):
+		v.log(slog.LevelWarn, err)
+		v.misdirected(pages.MisdirectedHost)
+	case errors.Is(err, errNotFound), errors.Is(err, account.ErrNotFound):
+		v.failure(http.StatusNotFound, pages.FailureNotFound)
+	case errors.Is(err, login.ErrNotAllowed):
+		v.failure(http.StatusForbidden, pages.FailureNotFound)
+	case errors.Is(err, errCrossSite):
+		v.log(slog.LevelInfo, err)
+		v.failure(http.StatusForbidden, pages.FailureCrossSite)
+	case errors.Is(err, errTooLarge):
+		v.failure(http.StatusRequestEntityTooLarge, pages.FailureTooLarge)
+	case errors.Is(err, errBadForm):
+		v.failure(http.StatusBadRequest, pages.FailureRequest)
+	case errors.As(err, &method):
+		v.w.Header().Set("Allow", method.allow)
+		v.failure(http.StatusMethodNotAllowed, pages.FailureMethod)
+	case errors.Is(err, session.ErrUnavailable), errors.Is(err, v.ctx().Err()) && v.ctx().Err() != nil:
+		v.log(slog.LevelError, err)
+		v.w.Header().Set("Retry-After", "5")
+		v.answer(v.show(http.StatusServiceUnavailable, pages.Unavailable{Frame: v.frame()}))
+	default:
+		v.log(slog.LevelError, err)
+		v.failure(http.StatusInternalServerError, pages.FailureServer)
+	}
+}
+
+// answer sends what a handler made, or the plainest of all answers.
+func (v *visit) answer(err error) {
+	if err != nil {
+		v.log(slog.LevelError, err)
+		http.Error(v.w, "There is a problem with this service. Try again in a few minutes. Reference "+v.arrival.RequestID,
+			http.StatusInternalServerError)
+	}
+}
+
+func (v *visit) failure(status int, kind string) {
+	v.answer(v.show(status, pages.Failure{Frame: v.frame(), Kind: kind}))
+}
+
+// misdirected is for a host that nothing answers for, or plain HTTP.
+func (v *visit) misdirected(kind string) {
+	view := pages.Misdirected{Frame: v.frame(), Kind: kind, Host: v.arrival.Host}
+	view.Port, _ = strconv.Atoi(v.arrival.Port)
+	v.answer(v.show(http.StatusMisdirectedRequest, view))
+}
+
+// limited is the page of SPEC G3.
+func (v *visit) limited(l *login.Limited) {
+	seconds := int(math.Ceil(l.RetryAfter.Seconds()))
+	v.w.Header().Set("Retry-After", strconv.Itoa(max(1, seconds)))
+	view := pages.Limited{
+		Frame: v.frame(), Kind: limitKind(l.Limit),
+		Wait: time.Duration(seconds) * time.Second, Until: v.Machine.Now().Add(l.RetryAfter),
+	}
+	if flow := v.form.Get("flow"); flow != "" && view.Kind == pages.LimitCodes {
+		view.OtherWays = v.Config.Base + "/verify?flow=" + flow
+		view.Frame.Flow = flow
+	}
+	v.answer(v.show(http.StatusTooManyRequests, view))
+}
+
+func limitKind(name string) string {
+	switch name {
+	case "factor":
+		return pages.LimitCodes
+	case "forms":
+		return pages.LimitRequests
+	}
+	return pages.LimitSignIn
+}
+
+// lost sends a person whose flow is gone, or is elsewhere, to where they can
+// go on.
+func (v *visit) lost(err error) error {
+	if errors.Is(err, login.ErrNoFlow) {
+		return v.to("/expired")
+	}
+	f, err := v.flow()
+	if err != nil {
+		return v.to("/expired")
+	}
+	return v.next(f)
+}
+
+func (v *visit) log(level slog.Level, err error) {
+	v.Log.LogAttrs(v.ctx(), level, "portal request failed", slog.String("error", err.Error()),
+		slog.String("request", v.arrival.RequestID), slog.String("host", v.arrival.Host), slog.String("network", v.client.Network))
+}
+
+// recoverPanic answers 500 to a defect instead of dropping the connection.
+func (v *visit) recoverPanic() {
+	if x := recover(); x != nil {
+		if x == http.ErrAbortHandler {
+			panic(x)
+		}
+		v.log(slog.LevelError, fmt.Errorf("panic: %v\n%s", x, debug.Stack()))
+		v.failure(http.StatusInternalServerError, pages.FailureServer)
+	}
+}

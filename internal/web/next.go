@@ -1,0 +1,105 @@
+package web
+
+import (
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/login"
+)
+
+// next answers 303 to the page of the step that a flow waits for. Which step
+// that is, internal/login decides; here is only where its page is.
+func (v *visit) next(f login.Flow) error {
+	if f.Account == "" {
+		return v.to("/sign-in", "flow", string(f.ID))
+	}
+	a, fs, err := v.Machine.Holder(v.ctx(), f)
+	if err != nil {
+		return err
+	}
+	step := v.Machine.Next(f, fs)
+	if step == login.StepDone {
+		return v.finish(f)
+	}
+	return v.to(stepPath(step, f, a, fs), "flow", string(f.ID))
+}
+
+// stepPath is the page of a step.
+func stepPath(step login.Step, f login.Flow, a account.Account, fs account.Factors) string {
+	switch step {
+	case login.StepVerify:
+		return "/verify" + methodPath(f, a, fs)
+	case login.StepSetUp, login.StepNeedLink:
+		return "/set-up"
+	case login.StepSetUpApp:
+		return "/set-up/app"
+	case login.StepSaveCodes, login.StepOfferCodes:
+		return "/set-up/backup-codes"
+	}
+	return "/sign-in"
+}
+
+// methodPath is the page of the method that the person chose or, before any
+// choice, of the one offered first.
+func methodPath(f login.Flow, a account.Account, fs account.Factors) string {
+	offered := fs.Offered(a.LastMethod)
+	k := f.Method
+	if k == "" && len(offered) > 0 {
+		k = offered[0]
+	}
+	switch k {
+	case account.KindApp:
+		return "/app"
+	case account.KindBackup:
+		return "/backup"
+	}
+	return ""
+}
+
+// expect loads the request's flow and makes sure that it waits for one of the
+// steps of this page; otherwise it has answered with the way to the right one.
+func (v *visit) expect(steps ...login.Step) (f login.Flow, a account.Account, fs account.Factors, here bool, err error) {
+	if f, err = v.flow(); err != nil {
+		return f, a, fs, false, err
+	}
+	if f.Account == "" {
+		return f, a, fs, false, v.to("/sign-in", "flow", string(f.ID))
+	}
+	if a, fs, err = v.Machine.Holder(v.ctx(), f); err != nil {
+		return f, a, fs, false, err
+	}
+	now := v.Machine.Next(f, fs)
+	for _, s := range steps {
+		if s == now {
+			return f, a, fs, true, nil
+		}
+	}
+	return f, a, fs, false, v.next(f)
+}
+
+// finish ends a flow: a new session after a sign-in, back to the settings
+// after a change.
+func (v *visit) finish(f login.Flow) error {
+	if f.Purpose != login.SignIn {
+		return v.to("/account/security", "flow", string(f.ID))
+	}
+	var old *login.Person
+	old, err := v.signedIn()
+	if err != nil {
+		return err
+	}
+	in := login.SignedIn{}
+	if old != nil {
+		in, err = v.Machine.Finish(v.ctx(), v.client, f, v.place(), old.Session.ID)
+	} else {
+		in, err = v.Machine.Finish(v.ctx(), v.client, f, v.place(), "")
+	}
+	if err != nil {
+		return err
+	}
+	if err := v.setSession(in.Credential); err != nil {
+		return err
+	}
+	if err := v.setDevice(in.Device); err != nil {
+		return err
+	}
+	return v.depart(f.Wish)
+}

@@ -1,0 +1,145 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+)
+
+// page answers a request, or says why not.
+type page func(*visit) error
+
+// route is one path of the portal. Every POST has its form read and is asked
+// to come from this very origin before the handler runs.
+type route struct {
+	path string // a trailing slash: one more segment follows, given by v.tail
+	get  page
+	post page
+	// counted POSTs are limited by their own step; all others take from the
+	// limit of forms (SPEC G1).
+	counted bool
+	// signedIn: only for somebody signed in; others go to sign in and come
+	// back.
+	signedIn bool
+}
+
+// routes is every path there is. A bug report starts with a URL: this list
+// says which file goes on.
+var routes = []route{
+	{path: "/", get: home, signedIn: true},
+	{path: "/sign-in", get: showSignIn, post: submitIdentifier},
+	{path: "/sign-in/password", get: showPassword, post: submitPassword, counted: true},
+	{path: "/verify", get: showVerify, post: submitVerify},
+	{path: "/verify/app", get: showVerifyApp, post: submitVerifyApp, counted: true},
+	{path: "/verify/backup", get: showVerifyBackup, post: submitVerifyBackup, counted: true},
+	{path: "/set-up", get: showSetUp, post: submitSetUp},
+	{path: "/set-up/app", get: showSetUpApp, post: submitSetUpApp, counted: true},
+	{path: "/set-up/backup-codes", get: showCodes, post: submitCodes},
+	{path: "/set-up/backup-codes.txt", get: downloadCodes},
+	{path: "/continue", get: showContinue},
+	{path: "/expired", get: showExpired},
+	{path: "/sign-out", get: showSignOut, post: submitSignOut},
+	{path: "/signed-out", get: showSignedOut},
+	{path: "/account/security", get: showSecurity, signedIn: true},
+	{path: "/account/security/app", get: showAddApp, post: submitAddApp, signedIn: true},
+	{path: "/account/security/app/", get: showAddApp, post: submitAddApp, signedIn: true},
+	{path: "/account/security/confirm", get: showConfirm, post: submitConfirm, counted: true, signedIn: true},
+	{path: "/account/security/backup-codes", get: showNewCodes, post: submitNewCodes, signedIn: true},
+	{path: "/account/security/remove/", get: showRemove, post: submitRemove, signedIn: true},
+	{path: "/account/security/turn-off", get: showTurnOff, post: submitTurnOff, signedIn: true},
+	{path: "/account/security/sign-out-everywhere", get: showEverywhere, post: submitEverywhere, signedIn: true},
+	{path: "/link/", get: showLink, post: submitLink, counted: true},
+	{path: "/help", get: showHelp},
+	{path: "/assets/", get: serveAsset},
+	{path: "/favicon.ico", get: serveIcon},
+}
+
+// find returns the route of a path, and what follows a trailing slash. Paths
+// are compared as they are: an odd spelling is no page of ours.
+func find(path string) (route, string, bool) {
+	for _, rt := range routes {
+		if rt.path == path && (path == "/" || !strings.HasSuffix(path, "/")) {
+			return rt, "", true
+		}
+		if tail, ok := strings.CutPrefix(path, rt.path); ok && rt.path != "/" && strings.HasSuffix(rt.path, "/") &&
+			tail != "" && !strings.Contains(tail, "/") {
+			return rt, tail, true
+		}
+	}
+	return route{}, "", false
+}
+
+// dispatch runs what stands before every page, then the page.
+func (p *Portal) dispatch(v *visit, path string) error {
+	if !v.arrival.Secure && !v.arrival.Local {
+		return errInsecure
+	}
+	rt, tail, ok := find(path)
+	if !ok {
+		return errNotFound
+	}
+	v.tail = tail
+	switch v.r.Method {
+	case http.MethodGet, http.MethodHead:
+		if rt.get == nil {
+			return methodError{http.MethodPost}
+		}
+		if rt.signedIn {
+			return requirePerson(rt.get)(v)
+		}
+		return rt.get(v)
+	case http.MethodPost:
+		if rt.post == nil {
+			return methodError{http.MethodGet}
+		}
+		return v.receive(rt)
+	}
+	if rt.post == nil {
+		return methodError{http.MethodGet}
+	}
+	return methodError{"GET, POST"}
+}
+
+// receive reads a form and hands it to the page.
+func (v *visit) receive(rt route) error {
+	if !sameOrigin(v.r, v.arrival) {
+		return errCrossSite
+	}
+	form, err := readForm(v.w, v.r)
+	if err != nil {
+		return err
+	}
+	v.form = form
+	if !rt.counted {
+		if err := v.Machine.TakeForm(v.ctx(), v.client); err != nil {
+			return err
+		}
+	}
+	if rt.signedIn {
+		return requirePerson(rt.post)(v)
+	}
+	return rt.post(v)
+}
+
+// requirePerson sends who is not signed in to sign in, and back here.
+func requirePerson(next page) page {
+	return func(v *visit) error {
+		p, err := v.signedIn()
+		if err != nil {
+			return err
+		}
+		if p == nil {
+			return v.to("/sign-in")
+		}
+		return next(v)
+	}
+}
+
+func serveAsset(v *visit) error {
+	v.Pages.Assets().ServeHTTP(v.w, v.r)
+	return nil
+}
+
+func serveIcon(v *visit) error {
+	http.Redirect(v.w, v.r, v.Config.Base+"/assets/"+v.Pages.AssetPath("icon.svg"), http.StatusFound)
+	return nil
+}

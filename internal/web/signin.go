@@ -1,0 +1,146 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/secret"
+	"github.com/sallyport-auth/sallyport/pages"
+)
+
+// showSignIn asks who somebody is. It makes nothing on the server: a flow
+// begins with the first form, so a page left open overnight works as well.
+func showSignIn(v *visit) error {
+	wish := v.r.URL.Query().Get("wish")
+	if done, err := v.alreadySignedIn(wish); done || err != nil {
+		return err
+	}
+	if err := v.bindBrowser(); err != nil {
+		return err
+	}
+	view := pages.SignIn{Frame: v.frame(), Combined: v.Config.Combined, Wish: wish}
+	if w, err := v.openWish(wish); err == nil {
+		view.App = w.Title
+	}
+	if f, err := v.flow(); err == nil {
+		view.Frame, view.Username = v.flowFrame(f), f.Identifier
+		view.App = appTitle(f.Wish, view.App)
+		if v.Config.Combined { // which of the two fields is wrong is not told
+			for i, p := range view.Problems {
+				if p.Key == pages.SignInFailed {
+					view.Problems[i].Field = ""
+				}
+			}
+		}
+	}
+	if v.r.URL.Query().Get("expired") != "" {
+		view.Notices = append(view.Notices, pages.Notice{Kind: pages.Info, Key: pages.NoticeExpired})
+	}
+	return v.show(http.StatusOK, view)
+}
+
+func appTitle(w *login.Wish, otherwise string) string {
+	if w != nil {
+		return w.Title
+	}
+	return otherwise
+}
+
+// alreadySignedIn sends somebody on who need not sign in.
+func (v *visit) alreadySignedIn(wish string) (bool, error) {
+	if v.r.URL.Query().Get("flow") != "" {
+		return false, nil
+	}
+	p, err := v.signedIn()
+	if err != nil || p == nil {
+		return false, err
+	}
+	if wish == "" {
+		return true, v.to("/")
+	}
+	return true, v.to("/continue", "wish", wish)
+}
+
+// submitIdentifier keeps the identifier for the password page.
+func submitIdentifier(v *visit) error {
+	f, err := v.beginOrResume()
+	if err != nil {
+		return err
+	}
+	f, err = v.Machine.SubmitIdentifier(v.ctx(), f, v.form.Get("username"))
+	if err != nil {
+		return err
+	}
+	if len(f.Problems) > 0 {
+		return v.to("/sign-in", "flow", string(f.ID))
+	}
+	return v.to("/sign-in/password", "flow", string(f.ID))
+}
+
+// showPassword is the second page when the identifier comes first.
+func showPassword(v *visit) error {
+	f, err := v.flow()
+	if err != nil || f.Identifier == "" {
+		return v.to("/sign-in")
+	}
+	return v.show(http.StatusOK, pages.Password{
+		Frame: v.flowFrame(f), Username: f.Identifier, App: appTitle(f.Wish, ""),
+	})
+}
+
+// submitPassword answers at the next quarter of a second, whatever happened.
+func submitPassword(v *visit) error {
+	f, err := v.checkPassword()
+	v.waitForMark()
+	if err != nil {
+		return err
+	}
+	if len(f.Problems) == 0 {
+		return v.next(f)
+	}
+	if v.Config.Combined {
+		return v.to("/sign-in", "flow", string(f.ID))
+	}
+	return v.to("/sign-in/password", "flow", string(f.ID))
+}
+
+func (v *visit) checkPassword() (login.Flow, error) {
+	f, err := v.beginOrResume()
+	if err != nil {
+		return f, err
+	}
+	typed := v.form.Get("username")
+	if f.Identifier != "" && !v.Config.Combined {
+		typed = f.Identifier // what the page shows, not what it sends
+	}
+	return v.Machine.SubmitPassword(v.ctx(), v.client, f, typed, secret.New(v.form.Get("password")))
+}
+
+// beginOrResume returns the flow that the form names, or a new one where that
+// has expired, was never there or is already past its password: the first
+// submit of an old page works.
+func (v *visit) beginOrResume() (login.Flow, error) {
+	var wish *login.Wish
+	f, err := v.flow()
+	switch {
+	case err == nil && f.Account == "" && f.Purpose == login.SignIn:
+		return f, v.bindBrowser()
+	case err == nil:
+		wish = f.Wish
+	case !errors.Is(err, login.ErrNoFlow) && !errors.Is(err, errNoBinding):
+		return f, err
+	}
+	if err := v.bindBrowser(); err != nil {
+		return f, err
+	}
+	if w, err := v.openWish(v.form.Get("wish")); err == nil {
+		wish = w
+	}
+	return v.Machine.Begin(v.ctx(), v.client, wish)
+}
+
+// showExpired is for a step of which nothing could be kept.
+func showExpired(v *visit) error {
+	return v.show(http.StatusOK, pages.Expired{Frame: v.frame()})
+}

@@ -1,0 +1,72 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/pages"
+)
+
+// showVerify lists the ways to verify it's you.
+func showVerify(v *visit) error {
+	f, a, fs, here, err := v.expect(login.StepVerify)
+	if err != nil || !here {
+		return err
+	}
+	view := pages.VerifyChoose{Frame: v.flowFrame(f)}
+	offered := fs.Offered(a.LastMethod)
+	for i, k := range offered {
+		view.Choices = append(view.Choices, pages.Choice{
+			Method: string(k), Checked: k == f.Method || f.Method == "" && i == 0,
+		})
+	}
+	return v.show(http.StatusOK, view)
+}
+
+func submitVerify(v *visit) error {
+	f, err := v.flow()
+	if err != nil {
+		return err
+	}
+	f, err = v.Machine.ChooseMethod(v.ctx(), f, account.Kind(v.form.Get("method")))
+	if err != nil {
+		return err
+	}
+	if len(f.Problems) > 0 {
+		return v.to("/verify", "flow", string(f.ID))
+	}
+	return v.next(f)
+}
+
+// hintAfter: after so many wrong codes the page says what to check.
+const hintAfter = 2
+
+// showVerifyApp asks for the code of the authenticator app.
+func showVerifyApp(v *visit) error {
+	f, a, fs, here, err := v.expect(login.StepVerify)
+	if err != nil || !here {
+		return err
+	}
+	return v.show(http.StatusOK, pages.VerifyApp{
+		Frame: v.flowFrame(f), Hint: f.WrongCodes >= hintAfter, OtherWays: len(fs.Offered(a.LastMethod)) > 1,
+	})
+}
+
+func submitVerifyApp(v *visit) error { return v.submitCode("/verify/app", v.Machine.SubmitTOTP) }
+
+// showVerifyBackup asks for a backup code, on a page of its own: beside
+// another code field password managers would fill both.
+func showVerifyBackup(v *visit) error {
+	f, a, fs, here, err := v.expect(login.StepVerify)
+	if err != nil || !here {
+		return err
+	}
+	return v.show(http.StatusOK, pages.VerifyBackup{
+		Frame: v.flowFrame(f), OtherWays: len(fs.Offered(a.LastMethod)) > 1,
+	})
+}
+
+func submitVerifyBackup(v *visit) error {
+	return v.submitCode("/verify/backup", v.Machine.SubmitBackup)
+}

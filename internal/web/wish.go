@@ -1,0 +1,119 @@
+package web
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/login"
+)
+
+// WishLife is how long a wish may be presented.
+const WishLife = time.Hour
+
+// sealWish is the context that wishes are sealed for.
+const sealWish = "wish"
+
+// maxWish bounds the text of a sealed wish that is looked at.
+const maxWish = 8 << 10
+
+// SealWish makes the text that a guard sends along to the portal.
+func (p *Portal) SealWish(w login.Wish) (string, error) {
+	plain, err := json.Marshal(w)
+	if err != nil {
+		return "", err
+	}
+	ring, _ := p.Keys()
+	sealed, err := ring.Seal(sealWish, nil, plain)
+	return base64.RawURLEncoding.EncodeToString(sealed), err
+}
+
+// openWish reads a wish that a guard of ours sealed, unexpired, for a host
+// that is protected here.
+func (v *visit) openWish(text string) (*login.Wish, error) {
+	if text == "" || len(text) > maxWish {
+		return nil, errors.New("no wish")
+	}
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := v.keys.Open(sealWish, nil, sealed)
+	if err != nil {
+		return nil, err
+	}
+	var w login.Wish
+	if err := json.Unmarshal(plain, &w); err != nil {
+		return nil, err
+	}
+	if !v.Machine.Now().Before(w.Expires) {
+		return nil, errors.New("the wish has expired")
+	}
+	known, err := v.Hosts.Known(v.ctx(), w.Host)
+	if err != nil {
+		return nil, err
+	}
+	if !known || !v.OwnHost() && w.Host != v.arrival.Host {
+		return nil, errHost
+	}
+	w.URI = LocalPath(w.URI)
+	return &w, nil
+}
+
+// LocalPath gives a path and query that stays on its host: exactly one leading
+// slash, no backslash, no control character. Anything else is "/".
+func LocalPath(uri string) string {
+	if !strings.HasPrefix(uri, "/") || len(uri) > maxWish/2 {
+		return "/"
+	}
+	if len(uri) > 1 && (uri[1] == '/' || uri[1] == '\\') {
+		return "/" + strings.TrimLeft(uri, `/\`)
+	}
+	for _, c := range []byte(uri) {
+		if c < 0x20 || c == 0x7f || c == '\\' {
+			return "/"
+		}
+	}
+	return uri
+}
+
+// BindingHash is what a wish and a ticket know of a browser cookie's value.
+func BindingHash(value []byte) [32]byte { return sha256.Sum256(value) }
+
+// depart leaves the portal after a finished sign-in: to its own home, to the
+// address on this very host, or to the page that leads to another host.
+func (v *visit) depart(w *login.Wish) error {
+	switch {
+	case w == nil:
+		return v.to("/")
+	case !v.OwnHost():
+		return v.redirectHere(w.URI)
+	}
+	text, err := v.SealWish(*w)
+	if err != nil {
+		return err
+	}
+	return v.to("/continue", "wish", text)
+}
+
+// redirectHere answers 303 to a path of this host outside the portal.
+func (v *visit) redirectHere(uri string) error {
+	v.w.Header().Set("Cache-Control", "no-store")
+	v.w.Header().Set("Location", LocalPath(uri))
+	v.w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+// Bind makes sure that this host's browser cookie is set and returns the hash
+// that a wish carries of it. A guard calls it before it sends a browser away.
+func (p *Portal) Bind(w http.ResponseWriter, r *http.Request, a Arrival) ([32]byte, error) {
+	v := p.visit(w, r, a)
+	if err := v.bindBrowser(); err != nil {
+		return [32]byte{}, err
+	}
+	return v.binding, nil
+}
