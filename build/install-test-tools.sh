@@ -11,6 +11,8 @@ tools=(
 	chromium:chromium
 	oathtool:oathtool
 	zbarimg:zbar-tools
+	certutil:libnss3-tools
+	npm:npm          # fetches the accessibility checker
 	wrk:wrk
 	openssl:openssl
 	gcc:gcc          # the race detector needs a C compiler

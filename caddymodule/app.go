@@ -22,15 +22,15 @@ var engines = caddy.NewUsagePool()
 // nothing and makes no file: it also runs under `caddy validate`.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx, a.log = ctx, ctx.Slogger()
-	repl := caddy.NewReplacer()
-	faults := a.resolve(repl)
+	literals := a.literals() // before placeholders become what they stand for
+	a.unresolved = a.resolve(caddy.NewReplacer())
 	a.setDefaults(caddy.AppDataDir())
-	faults = append(faults, a.Faults()...)
-	if err := faults.err(); err != nil {
-		return err
+	if faults := a.Faults(); len(faults) > 0 {
+		return append(faults, a.unresolved...)
 	}
-	if a.Support == "" {
-		a.log.Warn("`support` is not set: pages tell people to ask \"your administrator\"")
+	a.warn(literals)
+	if len(a.unresolved) > 0 {
+		return nil // `caddy validate` may lack the service's environment: Start refuses
 	}
 	set, err := pages.New(pages.Brand{Name: a.Name, Support: a.Support})
 	if err != nil {
@@ -48,6 +48,18 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.engine = held.(*engine)
 	a.provision(set)
 	return nil
+}
+
+// warn tells of what works and is not good.
+func (a *App) warn(literals Faults) {
+	if a.Support == "" {
+		a.log.Warn("`support` is not set: pages tell people to ask \"your administrator\"")
+	}
+	for _, f := range literals {
+		if f.Where == "" { // the Caddyfile adapter has told of the others
+			a.log.Warn(f.String())
+		}
+	}
 }
 
 // provision puts together what this configuration's handlers use.
@@ -109,6 +121,9 @@ func (a *App) engineKey() (string, error) {
 // Start opens the stores, tells every guard its hosts and lets them serve. An
 // unreachable store is no reason to fail: requests get 503 until it is there.
 func (a *App) Start() error {
+	if err := a.unresolved.err(); err != nil {
+		return err
+	}
 	if err := a.findPlaces(); err != nil {
 		return err
 	}
@@ -149,6 +164,8 @@ type appRuntime struct {
 	release   []func() error
 	guards    []*Guard
 	protected []string // hosts of this node
+	// unresolved are placeholders that stand for nothing in this environment.
+	unresolved Faults
 }
 
 var (

@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/audit"
 	"github.com/sallyport-auth/sallyport/internal/keyring"
 	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/redisstore"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/internal/session"
 	"github.com/sallyport-auth/sallyport/internal/sqlstore"
@@ -91,6 +92,7 @@ func newEngine(durable *sqlstore.Store, short shortStore, check func(context.Con
 	e.reader = &session.Reader{
 		Sessions: short, Activity: short, Accounts: durable, Now: time.Now,
 		Cookies: func(p session.Purpose) session.Cookies { return e.codecs().Of(p) },
+		Damaged: e.damaged,
 	}
 	e.cache = session.NewCache(e.reader.Read, time.Now, cacheSize)
 	e.hosts = newHostSet(e)
@@ -118,7 +120,7 @@ func (e *engine) start() error {
 	first, stop := context.WithTimeout(ctx, 4*time.Second)
 	err := e.open(first)
 	stop()
-	if err != nil && !errors.Is(err, session.ErrUnavailable) {
+	if permanent(err) {
 		cancel()
 		return err
 	}
@@ -130,6 +132,26 @@ func (e *engine) start() error {
 	e.log.Error("not ready: a store cannot be reached; trying again every second", "error", err.Error())
 	e.done.Go(func() { e.retry(ctx) })
 	return nil
+}
+
+// permanent reports whether trying again cannot mend an error: schema newer
+// than us, a ring unreadable or foreign, a wrong password, an eviction policy.
+func permanent(err error) bool {
+	if err == nil {
+		return false
+	}
+	for _, final := range []error{redisstore.ErrCredentials, redisstore.ErrMisconfigured, sqlstore.ErrCredentials} {
+		if errors.Is(err, final) {
+			return true
+		}
+	}
+	return !errors.Is(err, session.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded)
+}
+
+// damaged tells an operator of a session record that does not decode.
+func (e *engine) damaged(ctx context.Context, id session.ID, err error) {
+	e.log.Error("a session record does not decode; its holder has to sign in again", "session", string(id), "error", err.Error())
+	e.Record(ctx, audit.Event{Time: time.Now(), Name: audit.StoreRecordRejected, Session: string(id), Reason: "session"})
 }
 
 // retryEvery is how often an unreachable store is tried again.
@@ -153,7 +175,7 @@ func (e *engine) retry(ctx context.Context) {
 			e.mu.Unlock()
 			return
 		}
-		if !errors.Is(err, session.ErrUnavailable) {
+		if permanent(err) {
 			e.log.Error("not ready, and will not be without your help", "error", err.Error())
 		}
 	}

@@ -24,10 +24,9 @@ type guardRuntime struct {
 
 // Provision checks the settings and borrows the app.
 func (g *Guard) Provision(ctx caddy.Context) error {
-	faults := g.resolve(caddy.NewReplacer())
+	unresolved := g.resolve(caddy.NewReplacer())
 	g.setDefaults()
-	faults = append(faults, g.Faults()...)
-	if err := faults.err(); err != nil {
+	if err := g.Faults().err(); err != nil {
 		return err
 	}
 	held, err := ctx.App("sallyport")
@@ -35,6 +34,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		return err
 	}
 	g.app = held.(*App)
+	g.app.unresolved = append(g.app.unresolved, unresolved...)
 	g.names = identityHeaders(g.HeaderNames)
 	return g.provisionRules(ctx)
 }
@@ -103,14 +103,14 @@ type guardVisit struct {
 // of who is signed in anyway.
 func (v *guardVisit) guard() error {
 	options, bypass := v.asks(v.r)
+	kind := access.Classify(v.r)
 	entry, err := v.entry()
 	if bypass {
-		return v.pass(entry, true)
+		return v.pass(entry)
 	}
 	if err != nil && !errors.Is(err, session.ErrNotFound) {
-		return v.report("store unavailable", func() error { return v.refuseUnavailable(err) })
+		return v.report("store unavailable", func() error { return v.refuseUnavailable(err, kind) })
 	}
-	kind := access.Classify(v.r)
 	if kind == access.Preflight {
 		return v.preflight()
 	}
@@ -130,7 +130,7 @@ func (v *guardVisit) guard() error {
 	case !d.Allowed:
 		return v.report("needs "+d.NeedLevel.String(), func() error { return v.refuseSignedOut(kind, d.NeedLevel) })
 	}
-	return v.pass(entry, false)
+	return v.pass(entry)
 }
 
 // entry finds the session that the request's cookie proves; nil with
@@ -178,7 +178,7 @@ func (v *guardVisit) report(why string, refuse func() error) error {
 	}
 	v.app.log.Warn("report_only: would be refused", "why", why, "host", v.arrival.Host,
 		"method", v.r.Method, "path", v.original.URL.Path)
-	return v.pass(nil, false)
+	return v.pass(nil)
 }
 
 var (

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/sallyport-auth/sallyport/internal/access"
 	"github.com/sallyport-auth/sallyport/internal/web"
 	"github.com/sallyport-auth/sallyport/pages"
 )
@@ -23,7 +24,7 @@ func (v *guardVisit) serveOwn() error {
 		return v.refuseEarly()
 	}
 	if !v.app.engine.ready.Load() {
-		return v.refuseUnavailable(errNotReady)
+		return v.refuseUnavailable(errNotReady, access.Classify(v.r))
 	}
 	r := v.r.Clone(v.r.Context())
 	r.URL = v.original.URL

@@ -26,12 +26,11 @@ func identityHeaders(h HeaderNames) []string {
 
 // pass lets the request through to the app: without our cookies, and with the
 // identity of the session, if there is one.
-func (v *guardVisit) pass(e *session.Entry, bypass bool) error {
+func (v *guardVisit) pass(e *session.Entry) error {
 	stripCookies(v.r.Header)
 	if e != nil {
 		v.identify(e)
 	}
-	_ = bypass
 	return v.next.ServeHTTP(&cookieFilter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: v.w}}, v.r)
 }
 

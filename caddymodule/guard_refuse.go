@@ -21,7 +21,7 @@ func (v *guardVisit) refuseSignedOut(kind access.RequestKind, needs session.Leve
 	v.arrival = withID(v.arrival, v.r)
 	v.noStore()
 	if !v.app.engine.ready.Load() {
-		return v.refuseUnavailable(errNotReady)
+		return v.refuseUnavailable(errNotReady, kind)
 	}
 	switch kind {
 	case access.Navigation:
@@ -101,12 +101,19 @@ func (v *guardVisit) refuseDenied(e *session.Entry, kind access.RequestKind) err
 	return v.problem(http.StatusForbidden, "not_allowed", e.Account.Name+" may not open "+v.title())
 }
 
-func (v *guardVisit) refuseUnavailable(err error) error {
+// refuseUnavailable answers while a store is away: never a request through,
+// never a redirect.
+func (v *guardVisit) refuseUnavailable(err error, kind access.RequestKind) error {
 	v.arrival = withID(v.arrival, v.r)
 	v.app.log.Error("refused: a store is away", "error", err.Error(), "request", v.arrival.RequestID)
 	v.noStore()
 	v.w.Header().Set("Retry-After", "5")
-	return v.page(http.StatusServiceUnavailable, pages.Unavailable{Frame: v.frame()})
+	switch kind {
+	case access.Navigation, access.NavigationPost, access.Frame:
+		return v.page(http.StatusServiceUnavailable, pages.Unavailable{Frame: v.frame()})
+	}
+	v.corsHeaders()
+	return v.problem(http.StatusServiceUnavailable, "unavailable", "Try again in a few seconds")
 }
 
 func (v *guardVisit) refuseInsecure() error {
@@ -159,7 +166,7 @@ func (v *guardVisit) originAllowed() bool {
 // carries no session.
 func (v *guardVisit) preflight() error {
 	if v.CORSPreflight == "pass" {
-		return v.pass(nil, true)
+		return v.pass(nil)
 	}
 	v.noStore()
 	if !v.corsHeaders() {
@@ -200,7 +207,9 @@ func (v *guardVisit) problem(status int, kind, title string) error {
 
 func (v *guardVisit) noStore() { v.w.Header().Set("Cache-Control", "no-store") }
 
-func (v *guardVisit) page(status int, view pages.View) error { return v.app.web.Pages.Write(v.w, status, view) }
+func (v *guardVisit) page(status int, view pages.View) error {
+	return v.app.web.Pages.Write(v.w, status, view)
+}
 
 func (v *guardVisit) frame() pages.Frame {
 	f := pages.Frame{Base: web.OwnPrefix, Lang: v.app.Language, RequestID: v.arrival.RequestID}

@@ -35,6 +35,12 @@ func (a *App) findPlaces() error {
 	if warning := separateSignIns(a, w.places); warning != "" {
 		a.log.Warn(warning)
 	}
+	for _, warning := range w.warnings {
+		a.log.Warn(warning)
+	}
+	if !a.portalServed(w) {
+		a.log.Warn("no site serves the portal: write `" + a.Portal + " { sallyport_portal }`, or make sure that another node does")
+	}
 	a.protected = slices.Clone(a.Hosts)
 	for i, g := range w.guards {
 		hosts := w.places[i].Hosts
@@ -53,8 +59,10 @@ func (a *App) findPlaces() error {
 
 // placeWalk collects guards and where they stand.
 type placeWalk struct {
-	places []Place
-	guards []*Guard
+	places   []Place
+	guards   []*Guard
+	portals  [][]string // the hosts of each sallyport_portal
+	warnings []string
 }
 
 func (w *placeWalk) routes(routes caddyhttp.RouteList, path string, above Place) {
@@ -69,6 +77,9 @@ func (w *placeWalk) routes(routes caddyhttp.RouteList, path string, above Place)
 				p.Path = fmt.Sprintf("%s.%d", here.Path, j)
 				p.Where = h.Source[""]
 				w.places, w.guards = append(w.places, p), append(w.guards, h)
+				w.warnings = append(w.warnings, siteWarnings(placeName(p), after(routes, h))...)
+			case *Portal:
+				w.portals = append(w.portals, here.Hosts)
 			case *caddyhttp.Subroute:
 				w.routes(h.Routes, fmt.Sprintf("%s.%d.routes", here.Path, j), here)
 				if h.Errors != nil {

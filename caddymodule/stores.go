@@ -10,8 +10,10 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/pbnjay/memory"
 
 	"github.com/sallyport-auth/sallyport/internal/redisstore"
@@ -48,8 +50,14 @@ func (d Database) open() (*sqlstore.Store, error) {
 	return sqlstore.OpenSQLite(d.File), nil
 }
 
+// redisLog: the client library has one log for the whole process.
+var redisLog sync.Once
+
 // open makes the Redis store of the settings.
 func (s Sessions) open() (*redisstore.Store, error) {
+	redisLog.Do(func() {
+		redisstore.LogTo(func(message string) { caddy.Log().Named("sallyport.redis").Debug(message) })
+	})
 	o := redisstore.Options{
 		Mode: s.Mode, Username: s.Username, Password: secret.New(s.Password),
 		DB: s.DB, Prefix: s.Prefix, Timeout: time.Duration(s.Timeout),

@@ -68,7 +68,7 @@ func fixtures(text string) []fixture {
 	choose := VerifyChoose{flow, choices}
 	app := VerifyApp{flow, true, true}
 	backup := VerifyBackup{flow, true}
-	setUp := SetUpChoose{flow, true, text, []Choice{{Method: MethodApp, Checked: true}, {Method: "phone"}}}
+	setUp := SetUpChoose{flow, true, text, []Choice{{Method: MethodApp, Checked: true}, {Method: "phone"}}, ""}
 	setUpApp := SetUpApp{
 		Frame: flow, QR: testPNG(), Key: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
 		URI:   "otpauth://totp/Example:ann?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Example",
@@ -124,8 +124,10 @@ func fixtures(text string) []fixture {
 		{"confirm-off", Confirm{Frame: account, Change: ChangeTurnOff}, nil, nil},
 		{"confirm-sessions", Confirm{Frame: account, Change: ChangeSessions}, nil, nil},
 		{"confirm-any", Confirm{Frame: account}, nil, nil},
-		{"newcodes", NewBackupCodes{account, 1}, nil, nil},
-		{"newcodes-none", NewBackupCodes{account, 0}, nil, nil},
+		{"newcodes", NewBackupCodes{account, 1, false}, nil, nil},
+		{"newcodes-none", NewBackupCodes{account, 0, false}, nil, nil},
+		{"newcodes-atsignin", NewBackupCodes{flow, 0, true}, nil, nil},
+		{"enrollink", EnrolLink{flow, text, text}, nil, nil},
 		{"remove", RemoveMethod{account, phone, true}, nil, nil},
 		{"remove-plain", RemoveMethod{account, plain, false}, nil, nil},
 		{"turnoff", TurnOff{account, []Method{phone, plain}, 7}, nil, nil},

@@ -117,5 +117,7 @@ func (Help) page() string           { return "help" }
 // framable marks the one page that other pages may show in a frame.
 func (FrameSignIn) framable() {}
 
-// secretPath marks the page whose own address is a secret.
+// secretPath marks the pages whose own address is a secret.
 func (Link) secretPath() {}
+
+func (EnrolLink) secretPath() {}

@@ -104,11 +104,16 @@ type Link struct {
 	Frame
 	Token    string
 	Username string
-	// Existing asks for the password that the person has, to let them add a
-	// second step anew, instead of a new one.
-	Existing bool
 	// Min is how many characters a password needs; 0 means 12.
 	Min int
+}
+
+// EnrolLink is the link of somebody whose second step was reset: they enter
+// the password that they have. It posts password to {base}/link/{Token}.
+type EnrolLink struct {
+	Frame
+	Token    string
+	Username string
 }
 
 // LinkProblem is for a set-up link that was used or has expired.
@@ -131,5 +136,6 @@ func (Expired) page() string      { return "expired" }
 func (SignOut) page() string      { return "signout" }
 func (SignedOut) page() string    { return "signedout" }
 func (Link) page() string         { return "link" }
+func (EnrolLink) page() string    { return "enrollink" }
 func (LinkProblem) page() string  { return "linkproblem" }
 func (NeedLink) page() string     { return "needlink" }

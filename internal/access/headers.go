@@ -118,6 +118,9 @@ func keepTokens(h http.Header, name string, keep func(string) bool) {
 	if !has {
 		return
 	}
+	if len(lines) == 1 && !strings.Contains(lines[0], ",") && keep(lines[0]) { // one plain token: nearly always
+		return
+	}
 	var kept []string
 	for _, line := range lines {
 		for token := range strings.SplitSeq(line, ",") {

@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/audit"
 	"github.com/sallyport-auth/sallyport/internal/factor"
 	"github.com/sallyport-auth/sallyport/internal/secret"
+	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
 // sealCodes is the context that unsaved backup codes are sealed for.
@@ -51,6 +52,9 @@ func (m *Machine) ShowCodes(ctx context.Context, f Flow) (Flow, []string, error)
 // the same browser.
 func (m *Machine) adoptCodes(ctx context.Context, f Flow) (Flow, []string, error) {
 	flows, err := m.Flows.FlowsOf(ctx, f.Browser, m.Now())
+	if errors.Is(err, session.ErrDamaged) { // fresh codes then
+		return f, nil, nil
+	}
 	if err != nil {
 		return f, nil, err
 	}

@@ -151,7 +151,14 @@ func (m *Machine) Load(ctx context.Context, c Client, id FlowID) (Flow, error) {
 	if id == "" || c.Browser == "" {
 		return Flow{}, ErrNoFlow
 	}
-	return m.Flows.Flow(ctx, c.Browser, id, m.Now())
+	f, err := m.Flows.Flow(ctx, c.Browser, id, m.Now())
+	if errors.Is(err, session.ErrDamaged) { // deny, tell, and let them begin anew
+		m.Audit.Record(ctx, audit.Event{
+			Time: m.Now(), Name: audit.StoreRecordRejected, Network: c.Network, Request: c.Request, Reason: "sign-in flow",
+		})
+		return Flow{}, ErrNoFlow
+	}
+	return f, err
 }
 
 // advance stores the flow and extends the flow's life, for a step that passed.

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
 // revocationsAtOnce bounds one round of Revoke.
@@ -48,6 +49,9 @@ func (m *Machine) revoke(ctx context.Context, r account.Revocation) error {
 	}
 	deleted := err != nil
 	open, err := m.Sessions.SessionsOf(ctx, r.Account)
+	if errors.Is(err, session.ErrDamaged) {
+		return nil // dead by SessionsValidFrom; a record of nobody's cannot be listed
+	}
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ var (
 )
 
 // errRecord is the cause when Redis answered, but with what cannot be ours.
-var errRecord = errors.New("record is damaged")
+var errRecord = session.ErrDamaged
 
 // unavailable wraps err so that the caller refuses.
 func unavailable(doing string, err error) error {

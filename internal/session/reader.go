@@ -39,6 +39,9 @@ type Reader struct {
 	Accounts Accounts
 	// Cookies gives the codec of a purpose.
 	Cookies func(Purpose) Cookies
+	// Damaged, where set, is told of a session whose record does not decode:
+	// an operator is to look, while the person signs in anew.
+	Damaged func(ctx context.Context, id ID, err error)
 	Now     func() time.Time
 }
 
@@ -55,6 +58,12 @@ func (r *Reader) Read(ctx context.Context, k Key) (*Entry, error) {
 	}
 	now := r.Now()
 	s, err := r.Sessions.Session(ctx, cred.ID)
+	if errors.Is(err, ErrDamaged) {
+		if r.Damaged != nil {
+			r.Damaged(ctx, cred.ID, err)
+		}
+		return nil, ErrNotFound
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,10 @@ var ErrNotFound = errors.New("session not found")
 // be refused with 503, never let through.
 var ErrUnavailable = errors.New("store unavailable")
 
+// ErrDamaged is the cause of an ErrUnavailable when a store has a record that
+// cannot be ours: it does not decode. Nothing is ever granted on it.
+var ErrDamaged = errors.New("record is damaged")
+
 // ID is the constant internal identity of a session: 26 characters of
 // lower-case base32, 128 random bits. It is no credential.
 type ID string

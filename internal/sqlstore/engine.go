@@ -44,6 +44,9 @@ type engine struct {
 	// forUpdate ends a SELECT whose rows the transaction decides on. SQLite
 	// needs none: BEGIN IMMEDIATE holds the whole database.
 	forUpdate string
+	// isolation is said to PostgreSQL, whose default an operator may change;
+	// SQLite has one level only. Locks are taken by forUpdate.
+	isolation sql.IsolationLevel
 	timeout   time.Duration
 
 	mu     sync.Mutex
@@ -113,15 +116,15 @@ func (e *engine) change(ctx context.Context, what string, f func(context.Context
 		return outcome(what, timedOut(ctx, err))
 	}
 	for range attempts {
-		if err = inTransaction(ctx, p.write, f); !again(err) {
+		if err = e.transaction(ctx, p.write, f); !again(err) {
 			break
 		}
 	}
 	return outcome(what, timedOut(ctx, err))
 }
 
-func inTransaction(ctx context.Context, db *sql.DB, f func(context.Context, querier) error) error {
-	tx, err := db.BeginTx(ctx, nil)
+func (e *engine) transaction(ctx context.Context, db *sql.DB, f func(context.Context, querier) error) error {
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: e.isolation})
 	if err != nil {
 		return err
 	}

@@ -25,9 +25,10 @@ var (
 // refused the user or the password.
 var ErrCredentials = errors.New("the database refused the credentials")
 
-// ErrCorrupt is the cause of a session.ErrUnavailable when the database
-// answered with what was never written: bad JSON, impossible values.
-var ErrCorrupt = errors.New("corrupt record")
+// ErrCorrupt, which is session.ErrDamaged, comes with session.ErrUnavailable
+// when the database answered with what was never written: bad JSON,
+// impossible values.
+var ErrCorrupt = session.ErrDamaged
 
 func corrupt(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrCorrupt}, args...)...)

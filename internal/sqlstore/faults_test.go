@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
 	"github.com/sallyport-auth/sallyport/internal/login"
@@ -159,6 +161,22 @@ func TestSlowServerDeniesInTimeAndLosesNoFailure(t *testing.T) {
 	}
 }
 
+func TestUndoneTransactionIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	s, _ := openFile(t)
+	for code, want := range map[string]int{"40001": attempts, "40P01": attempts, "23505": 1} {
+		runs := 0
+		err := s.db.change(t.Context(), "trying", func(context.Context, querier) error {
+			runs++
+			return &pgconn.PgError{Code: code}
+		})
+		wantUnavailable(t, err, code)
+		if runs != want {
+			t.Errorf("%s: tried %d times, want %d", code, runs, want)
+		}
+	}
+}
+
 func TestCallersContextEndsACall(t *testing.T) {
 	t.Parallel()
 	s, _ := openFile(t)
@@ -266,7 +284,7 @@ func wantCorrupt(t *testing.T, what string, err error) {
 		t.Errorf("%s: error %v, want ErrCorrupt", what, err)
 		return
 	}
-	wantUnavailable(t, err, "corrupt record")
+	wantUnavailable(t, err, ErrCorrupt.Error())
 }
 
 // database is the name of the database in a DSN.

@@ -36,11 +36,12 @@ func postgresEngine(dsn secret.Text, o PostgresOptions) (*engine, error) {
 		o.ConnectTimeout = 5 * time.Second
 	}
 	config.ConnectTimeout = o.ConnectTimeout
-	return &engine{timeout: callTimeout, forUpdate: " FOR UPDATE", dial: func(context.Context) (*pools, error) {
+	dial := func(context.Context) (*pools, error) {
 		db := sql.OpenDB(stdlib.GetConnector(*config))
 		db.SetMaxOpenConns(o.MaxConnections)
 		db.SetMaxIdleConns(o.MaxConnections)
 		db.SetConnMaxIdleTime(idleLife)
 		return &pools{write: db, read: db}, nil
-	}}, nil
+	}
+	return &engine{dial: dial, forUpdate: " FOR UPDATE", isolation: sql.LevelReadCommitted, timeout: callTimeout}, nil
 }

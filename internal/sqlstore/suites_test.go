@@ -103,6 +103,7 @@ func TestStoreKeepsEveryContract(t *testing.T) {
 			t.Parallel()
 			for suite, run := range map[string]func(*testing.T, func(*testing.T) storetest.Durable){
 				"Accounts":    storetest.Accounts,
+				"Identifiers": storetest.Identifiers,
 				"Factors":     storetest.Factors,
 				"Proofs":      storetest.Proofs,
 				"BackupCodes": storetest.BackupCodes,

@@ -34,6 +34,8 @@ var programs = map[string]program{
 	"chromium":     {names: []string{"chromium", "chromium-browser", "google-chrome"}, install: "chromium"},
 	"oathtool":     {names: []string{"oathtool"}, install: "oathtool"},
 	"zbarimg":      {names: []string{"zbarimg"}, install: "zbar-tools"},
+	"certutil":     {names: []string{"certutil"}, install: "libnss3-tools"},
+	"npm":          {names: []string{"npm"}, install: "npm"},
 	"wrk":          {names: []string{"wrk"}, install: "wrk"},
 	"openssl":      {names: []string{"openssl"}, install: "openssl"},
 }

@@ -40,7 +40,7 @@ func (v *visit) callback() error {
 		return v.redirectHere("/")
 	}
 	t, err := v.Tickets.TakeTicket(v.ctx(), TicketHash(ticket[0]), v.Machine.Now())
-	if errors.Is(err, session.ErrNotFound) {
+	if errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrDamaged) {
 		return v.spentTicket()
 	}
 	if err != nil {

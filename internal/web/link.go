@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/factor"
 	"github.com/sallyport-auth/sallyport/internal/login"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/pages"
@@ -26,17 +27,19 @@ func (v *visit) linkPage(problems []login.Problem) error {
 	if err := v.bindBrowser(); err != nil {
 		return err
 	}
-	view := pages.Link{
-		Frame: v.flowFrame(login.Flow{Problems: problems}), Token: v.tail, Username: a.Label(),
-		Min: v.Machine.Settings.MinLength, Existing: l.Purpose == account.LinkEnrol,
-	}
+	frame := v.flowFrame(login.Flow{Problems: problems})
+	least := v.Machine.Settings.MinLength
 	if key := v.r.URL.Query().Get("problem"); problems == nil && linkProblems[key] {
-		view.Problems = []pages.Problem{{Field: "password", Key: key, Args: pages.Args{"n": view.Min}}}
+		n := least
 		if key == pages.PwLong {
-			view.Problems[0].Args["n"] = 128
+			n = factor.MaxPasswordRunes
 		}
+		frame.Problems = []pages.Problem{{Field: "password", Key: key, Args: pages.Args{"n": n}}}
 	}
-	return v.show(http.StatusOK, view)
+	if l.Purpose == account.LinkEnrol {
+		return v.show(http.StatusOK, pages.EnrolLink{Frame: frame, Token: v.tail, Username: a.Label()})
+	}
+	return v.show(http.StatusOK, pages.Link{Frame: frame, Token: v.tail, Username: a.Label(), Min: least})
 }
 
 // linkProblems may be named in the address of the page that tells them: there
