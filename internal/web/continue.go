@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -23,13 +24,16 @@ func showContinue(v *visit) error {
 		return v.to("/sign-in", "wish", text)
 	}
 	w, err := v.openWish(text)
+	if errors.Is(err, session.ErrUnavailable) {
+		return err
+	}
 	if err != nil {
 		return v.to("/")
 	}
 	if !p.Reaches(*w) {
 		return v.raise(*p, w)
 	}
-	if !v.OwnHost() {
+	if w.Host == v.arrival.Host {
 		return v.redirectHere(w.URI)
 	}
 	target, err := v.ticketAddress(*p, w)

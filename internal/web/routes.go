@@ -3,6 +3,8 @@ package web
 import (
 	"net/http"
 	"strings"
+
+	"github.com/sallyport-auth/sallyport/internal/login"
 )
 
 // page answers a request, or says why not.
@@ -128,10 +130,26 @@ func requirePerson(next page) page {
 			return err
 		}
 		if p == nil {
-			return v.to("/sign-in")
+			return v.signInFirst()
 		}
 		return next(v)
 	}
+}
+
+// signInFirst sends somebody to sign in, with the page that they opened as
+// their wish. A form is not kept: its page is opened anew.
+func (v *visit) signInFirst() error {
+	if v.r.Method == http.MethodPost || v.r.URL.Path == v.Config.Base+"/" {
+		return v.to("/sign-in")
+	}
+	wish, err := v.SealWish(login.Wish{
+		Host: v.arrival.Host, Secure: v.arrival.Secure, URI: v.r.URL.RequestURI(),
+		Needs: v.Machine.Settings.PortalNeeds, Expires: v.Machine.Now().Add(WishLife),
+	})
+	if err != nil {
+		return err
+	}
+	return v.to("/sign-in", "wish", wish)
 }
 
 func serveAsset(v *visit) error {

@@ -57,7 +57,7 @@ func (v *visit) openWish(text string) (*login.Wish, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !known || !v.OwnHost() && w.Host != v.arrival.Host {
+	if w.Host != v.arrival.Host && !(known && v.OwnHost()) {
 		return nil, errHost
 	}
 	w.URI = LocalPath(w.URI)
@@ -70,9 +70,7 @@ func LocalPath(uri string) string {
 	if !strings.HasPrefix(uri, "/") || len(uri) > maxWish/2 {
 		return "/"
 	}
-	if len(uri) > 1 && (uri[1] == '/' || uri[1] == '\\') {
-		return "/" + strings.TrimLeft(uri, `/\`)
-	}
+	uri = "/" + strings.TrimLeft(uri, `/\`)
 	for _, c := range []byte(uri) {
 		if c < 0x20 || c == 0x7f || c == '\\' {
 			return "/"
@@ -90,7 +88,7 @@ func (v *visit) depart(w *login.Wish) error {
 	switch {
 	case w == nil:
 		return v.to("/")
-	case !v.OwnHost():
+	case w.Host == v.arrival.Host:
 		return v.redirectHere(w.URI)
 	}
 	text, err := v.SealWish(*w)
