@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -22,6 +23,7 @@ var engines = caddy.NewUsagePool()
 // nothing and makes no file: it also runs under `caddy validate`.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx, a.log = ctx, ctx.Slogger()
+	a.place = sync.OnceValue(a.findPlaces)
 	literals := a.literals() // before placeholders become what they stand for
 	a.unresolved = a.resolve(caddy.NewReplacer())
 	a.setDefaults(caddy.AppDataDir())
@@ -66,7 +68,7 @@ func (a *App) warn(literals Faults) {
 func (a *App) provision(set *pages.Set) {
 	e := a.engine
 	a.machine = &login.Machine{
-		Stores: e.stores(), Keys: e, Audit: e, Gate: e.gate, Settings: a.loginSettings(), Now: time.Now,
+		Stores: e.stores(), Keys: e, Audit: e, Gate: gateOf(a.parallel()), Settings: a.loginSettings(), Now: time.Now,
 	}
 	a.web = &web.Portal{
 		Config: web.Config{
@@ -108,10 +110,14 @@ func (a *App) params() factor.Params {
 	return factor.Params{MemoryKiB: uint32(p.Memory >> 10), Passes: p.Passes, Threads: p.Threads}
 }
 
-// engineKey names the engine that these settings need: the same stores, keys
-// and bound on hashing share one.
+// engineKey names the engine that these settings need: the same stores and
+// keys share one, whatever else changes. A hash, since settings hold secrets.
 func (a *App) engineKey() (string, error) {
-	b, err := json.Marshal([]any{a.Database, a.Sessions, a.Sessions.File, a.Keys, a.Password.Argon2id, a.Password.Parallel})
+	return settingsKey(a.Database, a.Sessions, a.Sessions.File, a.Keys)
+}
+
+func settingsKey(settings ...any) (string, error) {
+	b, err := json.Marshal(settings)
 	if err != nil {
 		return "", err
 	}
@@ -121,16 +127,16 @@ func (a *App) engineKey() (string, error) {
 // Start opens the stores, tells every guard its hosts and lets them serve. An
 // unreachable store is no reason to fail: requests get 503 until it is there.
 func (a *App) Start() error {
-	if err := a.unresolved.err(); err != nil {
+	if err := a.place(); err != nil {
 		return err
 	}
-	if err := a.findPlaces(); err != nil {
-		return err
-	}
+	a.engine.logs.set(a, a.log)
 	if err := a.engine.start(); err != nil {
 		return err
 	}
 	a.engine.hosts.set(a, a.protected)
+	a.engine.retention.Store(int64(a.Audit.Retention))
+	started.add(a) // for admin calls
 	return nil
 }
 
@@ -143,6 +149,7 @@ func (a *App) Stop() error { return nil }
 func (a *App) Cleanup() error {
 	if a.engine != nil {
 		a.engine.hosts.set(a, nil)
+		a.engine.logs.set(a, nil)
 	}
 	var failed error
 	for _, release := range a.release {
@@ -156,13 +163,18 @@ func (a *App) Cleanup() error {
 
 // appRuntime is what Provision makes.
 type appRuntime struct {
-	ctx       caddy.Context
-	log       *slog.Logger
-	engine    *engine
-	machine   *login.Machine
-	web       *web.Portal
-	release   []func() error
-	guards    []*Guard
+	ctx     caddy.Context
+	log     *slog.Logger
+	engine  *engine
+	machine *login.Machine
+	web     *web.Portal
+	release []func() error
+	// place gives every guard its hosts, once. The HTTP app may serve before
+	// our Start, in a reload also with the old sessions, so whoever comes
+	// first does it: a request or Start.
+	place     func() error
+	borrowed  []*Guard // every guard that was provisioned
+	guards    []*Guard // those that stand in a site, each once
 	protected []string // hosts of this node
 	// unresolved are placeholders that stand for nothing in this environment.
 	unresolved Faults

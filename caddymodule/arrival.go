@@ -21,11 +21,15 @@ func arrive(r *http.Request) web.Arrival {
 		a.Secure = r.Header.Get("X-Forwarded-Proto") == "https"
 	}
 	host, port := splitHost(r.Host)
+	own := "80"
+	if a.Secure {
+		own = "443"
+	}
 	if port == "" {
-		port = map[bool]string{true: "443", false: "80"}[a.Secure]
+		port = own
 	}
 	a.Host, a.Port = host, port
-	if own := map[bool]string{true: "443", false: "80"}[a.Secure]; port != own {
+	if port != own {
 		a.Host = host + ":" + port
 	}
 	peer := peerAddr(r.RemoteAddr)
@@ -48,16 +52,13 @@ func withID(a web.Arrival, r *http.Request) web.Arrival {
 	return a
 }
 
-// splitHost gives the lower-case host, without a trailing dot, and the port.
+// splitHost gives the host, in the form of hostPattern, and the port.
 func splitHost(hostport string) (host, port string) {
 	host = hostport
 	if h, p, err := net.SplitHostPort(hostport); err == nil {
 		host, port = h, p
-		if strings.Contains(host, ":") {
-			host = "[" + host + "]"
-		}
 	}
-	return strings.TrimSuffix(strings.ToLower(host), "."), port
+	return hostPattern(host), port
 }
 
 func peerAddr(remote string) netip.Addr {

@@ -10,17 +10,24 @@ import (
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
-		Name:  "sallyport",
-		Short: "Accounts, sessions and keys of a running Sallyport",
-		CobraFunc: func(c *cobra.Command) {
-			c.AddCommand(commands()...)
-		},
+		Name:      "sallyport",
+		Short:     "Accounts, sessions and keys of a running Sallyport",
+		CobraFunc: fillCommand,
 	})
+}
+
+// fillCommand makes c the command that ours are below.
+func fillCommand(c *cobra.Command) {
+	c.AddCommand(commands()...)
+	group(c)
+	exact(c)
 }
 
 // commands are ours, below the word `sallyport`.
 func commands() []*cobra.Command {
-	return []*cobra.Command{demoCommand(), totpCommand()}
+	return []*cobra.Command{
+		accountCommand(), sessionCommand(), keysCommand(), auditCommand(), demoCommand(), totpCommand(),
+	}
 }
 
 // OwnCommands puts the word `sallyport` before those of our commands that were

@@ -62,13 +62,17 @@ type engine struct {
 	audit  *audit.Log
 	keys   atomic.Pointer[engineKeys]
 	ready  atomic.Bool
+	// retention of audit events, as the newest configuration says.
+	retention atomic.Int64
 
 	mu      sync.Mutex
 	started bool
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 	stops   []func()
+	closes  []func() error // the stores, which other engines may have too
 	hosts   *hostSet
+	logs    *logSet
 }
 
 // engineKeys are the ring and what is made from it.
@@ -84,10 +88,11 @@ const cacheSize = 100_000
 // errNotReady: the stores have not been reached yet.
 var errNotReady = errors.Join(errors.New("not ready yet"), session.ErrUnavailable)
 
-func newEngine(durable *sqlstore.Store, short shortStore, check func(context.Context) error, keyFile string, parallel int, log *slog.Logger) *engine {
+func newEngine(durable *sqlstore.Store, short shortStore, keyFile string, gate *login.HashGate, log *slog.Logger) *engine {
+	logs := newLogSet(log)
 	e := &engine{
-		durable: durable, short: short, check: check, keyFile: keyFile,
-		node: secret.Token(16).Reveal(), log: log, gate: login.NewHashGate(parallel),
+		durable: durable, short: short, keyFile: keyFile, closes: []func() error{short.Close, durable.Close},
+		node: secret.Token(16).Reveal(), log: logs.logger(), logs: logs, gate: gate,
 	}
 	e.reader = &session.Reader{
 		Sessions: short, Activity: short, Accounts: durable, Now: time.Now,
@@ -108,30 +113,80 @@ func (e *engine) codecs() web.Codecs {
 	return web.Codecs{}
 }
 
+// How long Start waits for the first try, how long one try waits for a store,
+// and how often an unreachable one is tried again.
+const (
+	firstTry   = 4 * time.Second
+	retryEvery = time.Second
+)
+
 // start begins to open stores and keys, once, and keeps trying until it is
-// ready. It fails only for what trying again cannot mend.
+// ready. It fails only for what trying again cannot mend, and then leaves
+// nothing behind.
 func (e *engine) start() error {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	if e.started {
+		e.mu.Unlock()
 		return nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	first, stop := context.WithTimeout(ctx, 4*time.Second)
-	err := e.open(first)
-	stop()
+	e.started, e.cancel = true, cancel
+	e.mu.Unlock()
+	first := make(chan error, 1)
+	e.done.Go(func() { e.keepTrying(ctx, first) })
+	var err error
+	select {
+	case err = <-first:
+	case <-time.After(firstTry): // a large migration, a network that swallows
+	}
 	if permanent(err) {
 		cancel()
+		e.done.Wait()
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.started, e.cancel = false, nil
 		return err
 	}
-	e.started, e.cancel = true, cancel
-	if err == nil {
-		e.begin(ctx)
-		return nil
-	}
-	e.log.Error("not ready: a store cannot be reached; trying again every second", "error", err.Error())
-	e.done.Go(func() { e.retry(ctx) })
 	return nil
+}
+
+// keepTrying opens until it succeeds or is ended, and tells what came of the
+// first try.
+func (e *engine) keepTrying(ctx context.Context, first chan<- error) {
+	told := ""
+	for {
+		err := e.open(ctx)
+		if err == nil {
+			e.mu.Lock()
+			if ctx.Err() == nil {
+				e.begin(ctx)
+			}
+			e.mu.Unlock()
+		}
+		select {
+		case first <- err:
+		default:
+		}
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if kind := unready(err); kind != told { // not every second the same
+			e.log.Error(kind, "error", err.Error())
+			told = kind
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(retryEvery):
+		}
+	}
+}
+
+func unready(err error) string {
+	if permanent(err) {
+		return "not ready, and will not be without your help"
+	}
+	return "not ready: a store cannot be reached; trying again every second"
 }
 
 // permanent reports whether trying again cannot mend an error: schema newer
@@ -154,39 +209,26 @@ func (e *engine) damaged(ctx context.Context, id session.ID, err error) {
 	e.Record(ctx, audit.Event{Time: time.Now(), Name: audit.StoreRecordRejected, Session: string(id), Reason: "session"})
 }
 
-// retryEvery is how often an unreachable store is tried again.
-const retryEvery = time.Second
-
-func (e *engine) retry(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(retryEvery):
-		}
-		try, stop := context.WithTimeout(ctx, 4*time.Second)
-		err := e.open(try)
-		stop()
-		if err == nil {
-			e.mu.Lock()
-			if ctx.Err() == nil {
-				e.begin(ctx)
-			}
-			e.mu.Unlock()
-			return
-		}
-		if permanent(err) {
-			e.log.Error("not ready, and will not be without your help", "error", err.Error())
-		}
-	}
-}
-
 // open brings the database to this release's schema, loads the keys and makes
-// sure that they are the database's own.
+// sure that they are the database's own. Only the migration may take long, and
+// only of a database that has just answered.
 func (e *engine) open(ctx context.Context) error {
+	if err := within(ctx, e.durable.Ping); err != nil {
+		return err
+	}
 	if err := e.durable.Migrate(ctx); err != nil {
 		return err
 	}
+	return within(ctx, e.prepare)
+}
+
+func within(ctx context.Context, f func(context.Context) error) error {
+	ctx, stop := context.WithTimeout(ctx, firstTry)
+	defer stop()
+	return f(ctx)
+}
+
+func (e *engine) prepare(ctx context.Context) error {
 	ring, err := e.loadKeys(ctx)
 	if err != nil {
 		return err
@@ -221,6 +263,7 @@ func (e *engine) begin(ctx context.Context) {
 	e.stops = append(e.stops, e.short.Watch(e.cache), e.audit.Close)
 	e.done.Go(func() { e.hosts.run(ctx) })
 	e.done.Go(func() { e.revoke(ctx) })
+	e.done.Go(func() { e.prune(ctx) })
 	e.ready.Store(true)
 	e.log.Info("ready", "node", e.node)
 }
@@ -239,6 +282,27 @@ func (e *engine) revoke(ctx context.Context) {
 		}
 		if err := m.Revoke(ctx); err != nil && ctx.Err() == nil {
 			e.log.Warn("ended sessions are still to be told to all nodes", "error", err.Error())
+		}
+	}
+}
+
+// pruneEvery is how often audit rows past their retention are removed.
+const pruneEvery = time.Hour
+
+// prune removes old audit rows, beginning soon after start.
+func (e *engine) prune(ctx context.Context) {
+	for wait := time.Minute; ; wait = pruneEvery {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		keep := time.Duration(e.retention.Load())
+		if keep <= 0 {
+			continue
+		}
+		if _, err := e.durable.DeleteEvents(ctx, time.Now().Add(-keep)); err != nil && ctx.Err() == nil {
+			e.log.Warn("old audit events could not be removed", "error", err.Error())
 		}
 	}
 }
@@ -266,7 +330,12 @@ func (e *engine) Destruct() error {
 		stop()
 	}
 	e.stops = nil
-	return errors.Join(e.short.Close(), e.durable.Close())
+	var failed []error
+	for _, release := range e.closes {
+		failed = append(failed, release())
+	}
+	e.closes = nil
+	return errors.Join(failed...)
 }
 
 // Record and Written pass audit events on, once there is a log.

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -34,6 +35,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		return err
 	}
 	g.app = held.(*App)
+	g.app.borrowed = append(g.app.borrowed, g)
 	g.app.unresolved = append(g.app.unresolved, unresolved...)
 	g.names = identityHeaders(g.HeaderNames)
 	return g.provisionRules(ctx)
@@ -46,13 +48,41 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	a := arrive(r)
 	// What the client says about who it is goes first, on every path.
 	access.StripRequest(r, g.names, trusted)
-	v := &guardVisit{Guard: g, w: w, r: r, arrival: a, next: next, original: originalRequest(r)}
+	if err := g.app.place(); err != nil && g.app.engine == nil { // its Start refuses in a moment
+		return notServing(w)
+	}
+	v := &guardVisit{Guard: g, w: w, r: r, arrival: a, next: next, original: originalURL(r)}
+	err := v.serve()
+	if err == nil || v.passed {
+		return err
+	}
+	// An error of ours ends here: `handle_errors` may lead to the app.
+	v.arrival = withID(v.arrival, v.r)
+	g.app.log.Error("refused: the answer could not be made", "error", err.Error(), "request", v.arrival.RequestID)
+	v.noStore()
+	w.WriteHeader(http.StatusInternalServerError)
+	return nil
+}
+
+// notServing answers for a configuration that is being refused.
+func notServing(w http.ResponseWriter) error {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Retry-After", "5")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	return nil
+}
+
+func (v *guardVisit) serve() error {
+	a, r := v.arrival, v.r
 	switch {
+	case v.original.Path == healthPath && len(v.hosts) > 0:
+		// A load balancer asks by plain HTTP and by any name.
+		return v.app.serveHealth(v.w)
 	case !a.Secure && !a.Local:
 		return v.refuseInsecure()
-	case !g.covers(a.Host):
+	case !v.covers(a.Host):
 		return v.refuseHost()
-	case ownPath(v.original.URL.Path):
+	case ownPath(v.original.Path):
 		return v.serveOwn()
 	case r.Method == http.MethodTrace || r.Method == "TRACK" || r.Method == http.MethodConnect && !isExtendedConnect(r):
 		return v.refuseMethod()
@@ -71,13 +101,13 @@ func (g *Guard) covers(hostport string) bool {
 	return false
 }
 
-// originalRequest is the request as the client sent it, before `rewrite`,
-// `uri` and `try_files`.
-func originalRequest(r *http.Request) *http.Request {
+// originalURL is what the client asked for, before `rewrite`, `uri` and
+// `try_files`.
+func originalURL(r *http.Request) *url.URL {
 	if o, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		return &o
+		return o.URL
 	}
-	return r
+	return r.URL
 }
 
 // ownPath reports whether a path is one of Sallyport's own on an app's host.
@@ -94,9 +124,10 @@ type guardVisit struct {
 	*Guard
 	w        http.ResponseWriter
 	r        *http.Request
-	original *http.Request
+	original *url.URL
 	arrival  web.Arrival
 	next     caddyhttp.Handler
+	passed   bool // the app has it
 }
 
 // guard decides. A bypass never asks anyone to sign in, and sets the identity
@@ -118,7 +149,7 @@ func (v *guardVisit) guard() error {
 		return v.report("websocket origin", v.refuseOrigin)
 	}
 	if earlyData(v.r) && unsafeMethod(v.r.Method) {
-		return v.refuseEarly()
+		return v.report("early data", v.refuseEarly)
 	}
 	if entry == nil {
 		return v.report("not signed in", func() error { return v.refuseSignedOut(kind, needed(options)) })
@@ -177,7 +208,7 @@ func (v *guardVisit) report(why string, refuse func() error) error {
 		return refuse()
 	}
 	v.app.log.Warn("report_only: would be refused", "why", why, "host", v.arrival.Host,
-		"method", v.r.Method, "path", v.original.URL.Path)
+		"method", v.r.Method, "path", v.original.Path)
 	return v.pass(nil)
 }
 

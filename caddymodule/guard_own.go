@@ -15,11 +15,8 @@ import (
 // path that the client sent. With the portal on its own host everything else
 // there is 404; without, it is the portal.
 func (v *guardVisit) serveOwn() error {
-	path := strings.TrimPrefix(v.original.URL.Path, web.OwnPrefix)
+	path := strings.TrimPrefix(v.original.Path, web.OwnPrefix)
 	v.arrival = withID(v.arrival, v.r)
-	if path == "/health" {
-		return v.app.serveHealth(v.w)
-	}
 	if earlyData(v.r) {
 		return v.refuseEarly()
 	}
@@ -27,7 +24,7 @@ func (v *guardVisit) serveOwn() error {
 		return v.refuseUnavailable(errNotReady, access.Classify(v.r))
 	}
 	r := v.r.Clone(v.r.Context())
-	r.URL = v.original.URL
+	r.URL = v.original
 	switch {
 	case v.app.Portal == "":
 		if path == "" {
@@ -49,6 +46,9 @@ func (v *guardVisit) serveOwn() error {
 	v.noStore()
 	return v.page(http.StatusNotFound, pages.Failure{Frame: v.frame(), Kind: pages.FailureNotFound})
 }
+
+// healthPath is the same on the portal's host and on an app's.
+const healthPath = web.OwnPrefix + "/health"
 
 // serveHealth tells load balancers whether this node may get requests.
 func (a *App) serveHealth(w http.ResponseWriter) error {

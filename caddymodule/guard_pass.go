@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"io"
 	"net/http"
 	"net/textproto"
 	"strings"
@@ -27,6 +28,7 @@ func identityHeaders(h HeaderNames) []string {
 // pass lets the request through to the app: without our cookies, and with the
 // identity of the session, if there is one.
 func (v *guardVisit) pass(e *session.Entry) error {
+	v.passed = true
 	stripCookies(v.r.Header)
 	if e != nil {
 		v.identify(e)
@@ -114,6 +116,21 @@ func (f *cookieFilter) Write(b []byte) (int, error) {
 	return f.ResponseWriterWrapper.Write(b)
 }
 
+// ReadFrom and FlushError send the header too, where nothing else did before.
+func (f *cookieFilter) ReadFrom(r io.Reader) (int64, error) {
+	f.filter()
+	return f.ResponseWriterWrapper.ReadFrom(r)
+}
+
+// FlushError is what http.ResponseController asks for.
+func (f *cookieFilter) FlushError() error {
+	f.filter()
+	return http.NewResponseController(f.ResponseWriter).Flush()
+}
+
+// Flush is for those who do not ask by http.ResponseController.
+func (f *cookieFilter) Flush() { _ = f.FlushError() }
+
 func (f *cookieFilter) filter() {
 	if f.filtered {
 		return
@@ -126,7 +143,10 @@ func (f *cookieFilter) filter() {
 	}
 	kept := lines[:0:0]
 	for _, line := range lines {
-		name, _, _ := strings.Cut(line, "=")
+		// A cookie without a name is sent back as its value alone: `=x=y`
+		// would come back as one named x.
+		name, _, _ := strings.Cut(strings.TrimLeft(line, "= \t"), "=")
+		name, _, _ = strings.Cut(name, ";")
 		if !session.Ours(strings.TrimSpace(name)) {
 			kept = append(kept, line)
 		}

@@ -25,11 +25,11 @@ func (v *guardVisit) refuseSignedOut(kind access.RequestKind, needs session.Leve
 	}
 	switch kind {
 	case access.Navigation:
-		return v.toSignIn(http.StatusFound, v.original.URL.RequestURI(), needs)
+		return v.toSignIn(http.StatusFound, v.original.RequestURI(), needs)
 	case access.NavigationPost:
 		return v.toSignIn(http.StatusSeeOther, v.cameFrom(), needs)
 	case access.Frame:
-		target, err := v.signInAddress(v.original.URL.RequestURI(), needs)
+		target, err := v.signInAddress(v.original.RequestURI(), needs)
 		if err != nil {
 			return err
 		}
@@ -168,11 +168,15 @@ func (v *guardVisit) preflight() error {
 	if v.CORSPreflight == "pass" {
 		return v.pass(nil)
 	}
-	v.noStore()
-	if !v.corsHeaders() {
-		v.w.WriteHeader(http.StatusForbidden)
-		return nil
+	if !v.originListed() {
+		return v.report("preflight", func() error {
+			v.noStore()
+			v.w.WriteHeader(http.StatusForbidden)
+			return nil
+		})
 	}
+	v.noStore()
+	v.corsHeaders()
 	h := v.w.Header()
 	h.Set("Access-Control-Allow-Methods", v.r.Header.Get("Access-Control-Request-Method"))
 	if asked := v.r.Header.Get("Access-Control-Request-Headers"); asked != "" {
@@ -182,27 +186,30 @@ func (v *guardVisit) preflight() error {
 	return nil
 }
 
-// corsHeaders lets scripts of a listed origin read our answer; it reports
-// whether the origin is listed.
-func (v *guardVisit) corsHeaders() bool {
+// corsHeaders lets scripts of a listed origin read our answer.
+func (v *guardVisit) corsHeaders() {
 	v.w.Header().Add("Vary", "Origin")
-	origin := v.r.Header.Get("Origin")
-	if origin == "" || !slices.Contains(v.CORSOrigins, origin) {
-		return false
+	if v.originListed() {
+		v.w.Header().Set("Access-Control-Allow-Origin", v.r.Header.Get("Origin"))
+		v.w.Header().Set("Access-Control-Allow-Credentials", "true")
 	}
-	v.w.Header().Set("Access-Control-Allow-Origin", origin)
-	v.w.Header().Set("Access-Control-Allow-Credentials", "true")
-	return true
+}
+
+func (v *guardVisit) originListed() bool {
+	origin := v.r.Header.Values("Origin")
+	return len(origin) == 1 && origin[0] != "" && slices.Contains(v.CORSOrigins, origin[0])
 }
 
 // problem is the answer to a program (RFC 9457).
 func (v *guardVisit) problem(status int, kind, title string) error {
 	v.w.Header().Set("Content-Type", "application/problem+json")
 	v.w.WriteHeader(status)
-	return json.NewEncoder(v.w).Encode(map[string]any{
+	// A client that went away is no fault of ours.
+	_ = json.NewEncoder(v.w).Encode(map[string]any{
 		"type": "urn:sallyport:" + kind, "title": title, "status": status,
 		"sign_in": v.arrival.Origin() + "/", "request_id": v.arrival.RequestID,
 	})
+	return nil
 }
 
 func (v *guardVisit) noStore() { v.w.Header().Set("Cache-Control", "no-store") }

@@ -10,9 +10,6 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/access"
 )
 
-// ruleRuntime is what Provision gives a rule.
-type ruleRuntime struct{}
-
 // guardRule is a rule with what it inherits.
 type guardRule struct {
 	match   caddyhttp.MatcherSets

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -25,19 +26,27 @@ type hostSet struct {
 	own    map[*App][]string
 	others map[string]bool
 	asked  time.Time
+
+	changed chan struct{} // wakes run
 }
 
 func newHostSet(e *engine) *hostSet {
-	return &hostSet{engine: e, own: map[*App][]string{}, others: map[string]bool{}}
+	return &hostSet{engine: e, own: map[*App][]string{}, others: map[string]bool{}, changed: make(chan struct{}, 1)}
 }
 
-// set replaces the hosts of one configuration; none removes it.
+// set replaces the hosts of one configuration; none removes it. The other
+// nodes are told at once: a person may be on the way to another node's portal,
+// and a host that was given up is to be refused.
 func (h *hostSet) set(a *App, hosts []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.own, a)
 	if len(hosts) > 0 {
 		h.own[a] = hosts
+	}
+	select {
+	case h.changed <- struct{}{}:
+	default: // it will look anyway
 	}
 }
 
@@ -111,22 +120,58 @@ func (h *hostSet) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-h.changed:
 		case <-time.After(hostsEvery):
 		}
 	}
 }
 
-// hostMatches compares as Caddy's host matcher does: `*` stands for one label.
+// hostMatches compares as Caddy's host matcher does: `*` stands for one label,
+// wherever it is. Both are in the form of hostPattern.
 func hostMatches(pattern, host string) bool {
-	if pattern == host {
+	return labelsMatch(pattern, host, func(p, h string) bool { return p == h || p == "*" && h != "" })
+}
+
+// hostsMeet reports whether some host matches both patterns.
+func hostsMeet(a, b string) bool {
+	return labelsMatch(a, b, func(a, b string) bool { return a == b || a == "*" || b == "*" })
+}
+
+func labelsMatch(a, b string, match func(a, b string) bool) bool {
+	if a == b {
 		return true
 	}
-	rest, ok := strings.CutPrefix(pattern, "*.")
-	if !ok {
-		return false
+	for {
+		labelA, restA, moreA := strings.Cut(a, ".")
+		labelB, restB, moreB := strings.Cut(b, ".")
+		if moreA != moreB || !match(labelA, labelB) {
+			return false
+		}
+		if !moreA {
+			return true
+		}
+		a, b = restA, restB
 	}
-	label, after, ok := strings.Cut(host, ".")
-	return ok && label != "" && after == rest
+}
+
+// hostPattern brings a host of the configuration into the form of
+// web.Arrival.Host: lower case, no trailing dot, IPv6 in brackets.
+func hostPattern(h string) string {
+	h = strings.TrimSuffix(strings.ToLower(h), ".")
+	return plainIPv6(h)
+}
+
+// plainIPv6 writes an IPv6 address in the one form that is compared; any other
+// host stays as it is.
+func plainIPv6(h string) string {
+	if !strings.Contains(h, ":") {
+		return h
+	}
+	addr, err := netip.ParseAddr(strings.Trim(h, "[]"))
+	if err != nil {
+		return h
+	}
+	return "[" + addr.String() + "]"
 }
 
 // withoutPort gives the host of host:port.

@@ -5,31 +5,23 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // findPlaces walks the HTTP app's routes, finds every guard, and gives each
 // the hosts that it stands for. Guards that could not guard their whole site
-// are faults, told together.
+// are faults, told together; with any of them no guard gets a host, and each
+// refuses whatever it is asked.
 func (a *App) findPlaces() error {
-	held, err := a.ctx.AppIfConfigured("http")
-	if err != nil || held == nil {
-		return nil // no HTTP app, so no guards either
+	if err := a.unresolved.err(); err != nil {
+		return err
 	}
-	httpApp, ok := held.(*caddyhttp.App)
-	if !ok {
-		return nil
+	w, err := a.walk()
+	if err != nil {
+		return err
 	}
-	w := &placeWalk{}
-	names := make([]string, 0, len(httpApp.Servers))
-	for name := range httpApp.Servers {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		w.routes(httpApp.Servers[name].Routes, "servers."+name+".routes", Place{Server: name})
-	}
-	if err := placeFaults(w.places, a.Hosts).err(); err != nil {
+	if err := slices.Concat(placeFaults(w.reachable(), a.Hosts), w.faults(), w.missed(a.borrowed)).err(); err != nil {
 		return err
 	}
 	if warning := separateSignIns(a, w.places); warning != "" {
@@ -41,14 +33,17 @@ func (a *App) findPlaces() error {
 	if !a.portalServed(w) {
 		a.log.Warn("no site serves the portal: write `" + a.Portal + " { sallyport_portal }`, or make sure that another node does")
 	}
-	a.protected = slices.Clone(a.Hosts)
+	own := make([]string, len(a.Hosts))
+	for i, h := range a.Hosts {
+		own[i] = hostPattern(h)
+	}
+	a.protected = slices.Clone(own)
 	for i, g := range w.guards {
-		hosts := w.places[i].Hosts
-		if len(hosts) == 0 {
-			hosts = a.Hosts
+		g.hosts = w.places[i].Hosts
+		if len(g.hosts) == 0 {
+			g.hosts = own
 		}
-		g.hosts = append(g.hosts, hosts...)
-		a.protected = append(a.protected, hosts...)
+		a.protected = append(a.protected, g.hosts...)
 	}
 	slices.Sort(a.protected)
 	a.protected = slices.Compact(a.protected)
@@ -57,37 +52,151 @@ func (a *App) findPlaces() error {
 	return nil
 }
 
+// walk looks at the routes of all servers, in the order of their names.
+func (a *App) walk() (*placeWalk, error) {
+	w := &placeWalk{}
+	held, err := a.ctx.AppIfConfigured("http")
+	if err != nil || held == nil {
+		return w, nil // no HTTP app, so nothing is served
+	}
+	httpApp, ok := held.(*caddyhttp.App)
+	if !ok {
+		return nil, fmt.Errorf("sallyport: the HTTP app is a %T, whose routes cannot be read", held)
+	}
+	names := make([]string, 0, len(httpApp.Servers))
+	for name := range httpApp.Servers {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		server, first := httpApp.Servers[name], len(w.places)
+		w.routes(server.Routes, "servers."+name+".routes", Place{Server: name})
+		if server.Errors != nil {
+			w.warnings = append(w.warnings, errorWarnings(w.places[first:], server.Errors.Routes)...)
+		}
+	}
+	return w, nil
+}
+
 // placeWalk collects guards and where they stand.
 type placeWalk struct {
 	places   []Place
 	guards   []*Guard
+	ways     [][]turn   // to each guard
 	portals  [][]string // the hosts of each sallyport_portal
 	warnings []string
+
+	way []turn
 }
 
+// turn is one route on the way to a guard.
+type turn struct {
+	list     string
+	index    int
+	group    string
+	terminal bool
+}
+
+// routes looks for guards where every request of a site passes. It does not
+// look into routes for errors, named ones and those for responses: see missed.
 func (w *placeWalk) routes(routes caddyhttp.RouteList, path string, above Place) {
 	for i, route := range routes {
 		here := above
 		here.Path = fmt.Sprintf("%s.%d.handle", path, i)
 		narrow(&here, route.MatcherSets)
+		w.way = append(w.way, turn{path, i, route.Group, route.Terminal})
 		for j, h := range route.Handlers {
 			switch h := h.(type) {
 			case *Guard:
 				p := here
 				p.Path = fmt.Sprintf("%s.%d", here.Path, j)
 				p.Where = h.Source[""]
-				w.places, w.guards = append(w.places, p), append(w.guards, h)
-				w.warnings = append(w.warnings, siteWarnings(placeName(p), after(routes, h))...)
+				w.places, w.guards, w.ways = append(w.places, p), append(w.guards, h), append(w.ways, slices.Clone(w.way))
+				w.warnings = append(w.warnings, siteWarnings(placeName(p), before(routes, i, j), after(routes, h))...)
 			case *Portal:
 				w.portals = append(w.portals, here.Hosts)
 			case *caddyhttp.Subroute:
 				w.routes(h.Routes, fmt.Sprintf("%s.%d.routes", here.Path, j), here)
-				if h.Errors != nil {
-					w.routes(h.Errors.Routes, fmt.Sprintf("%s.%d.errors.routes", here.Path, j), here)
-				}
+			}
+		}
+		w.way = w.way[:len(w.way)-1]
+	}
+}
+
+// reachable are the places that some host leads to.
+func (w *placeWalk) reachable() []Place {
+	return slices.DeleteFunc(slices.Clone(w.places), func(p Place) bool { return p.Hosts != nil && len(p.Hosts) == 0 })
+}
+
+// faults are what placeFaults cannot see in a place by itself.
+func (w *placeWalk) faults() Faults {
+	var faults Faults
+	fault := func(p Place, problem string) {
+		faults = append(faults, Fault{Path: p.Path, Where: p.Where, Problem: problem})
+	}
+	for i, p := range w.places {
+		if p.Hosts != nil && len(p.Hosts) == 0 {
+			fault(p, "`sallyport` stands below hosts that exclude each other, so no request reaches it; write one of them")
+		}
+		for _, h := range p.Hosts {
+			if strings.Contains(h, "{") {
+				fault(p, "the host "+h+" is not known before a request, which would then say itself what is guarded; write the host, or an environment variable that is set")
+			}
+		}
+		for j, q := range w.places[:i] {
+			if both(p, q) && !exclusive(w.ways[j], w.ways[i]) {
+				fault(p, "a second `sallyport` for hosts of the one at "+placeName(q)+", which has used up the sign-in by then; write one, or put each into a `handle` of its own")
+				break
 			}
 		}
 	}
+	return faults
+}
+
+// both reports whether some host has both guards. The very same host twice is
+// told of by placeFaults.
+func both(p, q Place) bool {
+	if p.Server != q.Server {
+		return false
+	}
+	if len(p.Hosts) == 0 || len(q.Hosts) == 0 {
+		return len(p.Hosts) != len(q.Hosts)
+	}
+	meet := false
+	for _, a := range p.Hosts {
+		if slices.Contains(q.Hosts, a) {
+			return false
+		}
+		meet = meet || slices.ContainsFunc(q.Hosts, func(b string) bool { return hostsMeet(a, b) })
+	}
+	return meet
+}
+
+// exclusive reports whether a request that went the first way, which is the
+// earlier one, never goes the second.
+func exclusive(first, second []turn) bool {
+	for i := range min(len(first), len(second)) {
+		a, b := first[i], second[i]
+		if a.list != b.list {
+			return false
+		}
+		if a.index != b.index {
+			return a.terminal || a.group != "" && a.group == b.group
+		}
+	}
+	return false
+}
+
+// missed are guards that the walk did not meet. A request could get past such
+// a guard's site without meeting it either.
+func (w *placeWalk) missed(borrowed []*Guard) Faults {
+	var faults Faults
+	for _, g := range borrowed {
+		if !slices.Contains(w.guards, g) {
+			faults = append(faults, Fault{Path: "sallyport", Where: g.Source[""], Problem: "stands in a named route, `handle_errors`, `intercept` or `handle_response`, where it cannot guard a whole site; write it in the site itself, by a snippet and `import` where several sites share it"})
+		}
+	}
+	return faults
 }
 
 // narrow takes a route's matchers into account: hosts narrow the place, any
@@ -115,13 +224,36 @@ func narrow(p *Place, sets caddyhttp.MatcherSets) {
 		hosts = append(hosts, own...)
 	}
 	for i, h := range hosts {
-		hosts[i] = strings.TrimSuffix(strings.ToLower(h), ".")
+		hosts[i] = knownHost(h)
 	}
-	if len(p.Hosts) > 0 { // both must match: the inner ones that the outer let through
-		outer := p.Hosts
-		hosts = slices.DeleteFunc(hosts, func(h string) bool {
-			return !slices.ContainsFunc(outer, func(o string) bool { return hostMatches(o, h) || hostMatches(h, o) })
-		})
+	if p.Hosts != nil { // both must match
+		hosts = intersect(p.Hosts, hosts)
 	}
 	p.Hosts = hosts
+}
+
+// knownHost is a matcher's host. A placeholder that only a request could fill
+// stays, and becomes a fault.
+func knownHost(h string) string {
+	if resolved, err := caddy.NewReplacer().ReplaceOrErr(h, true, true); err == nil {
+		return hostPattern(resolved)
+	}
+	return h
+}
+
+// intersect gives the hosts that match one of both: of each pair the narrower.
+func intersect(outer, inner []string) []string {
+	hosts := []string{}
+	for _, i := range inner {
+		for _, o := range outer {
+			switch {
+			case hostMatches(o, i):
+				hosts = append(hosts, i)
+			case hostMatches(i, o):
+				hosts = append(hosts, o)
+			}
+		}
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
 }

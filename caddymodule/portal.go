@@ -30,19 +30,26 @@ func (p *Portal) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	p.host = u.Host
+	// As web.Arrival.Host is: without the scheme's own port.
+	p.host = hostPattern(u.Hostname())
+	if port := u.Port(); port != "" && port != map[string]string{"https": "443", "http": "80"}[u.Scheme] {
+		p.host += ":" + port
+	}
 	return nil
 }
 
 // ServeHTTP answers every request to the portal's host. There is nothing
 // behind it.
 func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	if err := p.app.place(); err != nil && p.app.engine == nil {
+		return notServing(w)
+	}
 	a := withID(arrive(r), r)
-	original := originalRequest(r)
+	original := originalURL(r)
 	frame := pages.Frame{Lang: p.app.Language, RequestID: a.RequestID}
-	path := original.URL.Path
+	path := original.Path
 	switch {
-	case path == "/sallyport/health":
+	case path == healthPath:
 		return p.app.serveHealth(w)
 	case a.Host != p.host:
 		return p.app.web.Pages.Write(w, http.StatusMisdirectedRequest,
@@ -59,7 +66,7 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 	}
 	skipSecretPaths(r, path)
 	r = r.Clone(r.Context())
-	r.URL = original.URL
+	r.URL = original
 	p.app.web.Serve(w, r, a, path)
 	return nil
 }

@@ -103,6 +103,4 @@ type Rule struct {
 	// alone. A path in an ambiguous spelling never matches it.
 	// Default: false.
 	Bypass bool `json:"bypass,omitempty"`
-
-	ruleState
 }

@@ -6,5 +6,4 @@ type (
 	appState    = appRuntime
 	guardState  = guardRuntime
 	portalState = portalRuntime
-	ruleState   = ruleRuntime
 )

@@ -1,13 +1,14 @@
 package caddymodule
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,29 +17,93 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/pbnjay/memory"
 
+	"github.com/sallyport-auth/sallyport/internal/login"
 	"github.com/sallyport-auth/sallyport/internal/redisstore"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/internal/sqlstore"
 )
 
+// openStores are the stores of this process. They are shared apart from the
+// engines: two engines over one file, as in a reload that moves only the keys,
+// have one writer, and each hears at once of sessions that the other ends.
+var openStores = caddy.NewUsagePool()
+
+// openStore ends a store when the last engine lets go of it.
+type openStore struct{ io.Closer }
+
+// Destruct implements caddy.Destructor.
+func (s openStore) Destruct() error { return s.Close() }
+
+// shared returns the store of these settings, and how to let go of it.
+func shared[S io.Closer](open func() (S, error), settings ...any) (store S, release func() error, err error) {
+	key, err := settingsKey(settings...)
+	if err != nil {
+		return store, nil, err
+	}
+	held, _, err := openStores.LoadOrNew(key, func() (caddy.Destructor, error) {
+		s, err := open()
+		return openStore{s}, err
+	})
+	if err != nil {
+		return store, nil, err
+	}
+	release = func() error { _, err := openStores.Delete(key); return err }
+	return held.(openStore).Closer.(S), release, nil
+}
+
 // newEngine makes the stores that the settings name. Nothing is dialled or
 // opened.
 func (a *App) newEngine() (*engine, error) {
-	durable, err := a.Database.open()
+	durable, release, err := shared(a.Database.open, a.Database.identity())
 	if err != nil {
 		return nil, err
 	}
-	n := parallelHashes(a.Password.Parallel, a.params().MemoryKiB, memory.TotalMemory())
 	if a.Sessions.Engine == EngineEmbedded {
-		short := sqlstore.OpenEmbedded(a.Sessions.File, sqlstore.EmbeddedOptions{})
-		return newEngine(durable, short, nil, a.Keys, n, a.log), nil
+		short, releaseShort, err := shared(func() (*sqlstore.Embedded, error) {
+			return sqlstore.OpenEmbedded(a.Sessions.File, sqlstore.EmbeddedOptions{}), nil
+		}, EngineEmbedded, absolute(a.Sessions.File))
+		if err != nil {
+			return nil, errors.Join(err, release())
+		}
+		e := newEngine(durable, short, a.Keys, gateOf(a.parallel()), a.log)
+		e.closes = []func() error{releaseShort, release}
+		return e, nil
 	}
-	short, err := a.Sessions.open()
+	short, releaseShort, err := shared(a.Sessions.open, a.Sessions)
 	if err != nil {
-		return nil, errors.Join(err, durable.Close())
+		return nil, errors.Join(err, release())
 	}
-	check := func(ctx context.Context) error { return short.CheckServer(ctx) }
-	return newEngine(durable, short, check, a.Keys, n, a.log), nil
+	e := newEngine(durable, short, a.Keys, gateOf(a.parallel()), a.log)
+	e.check, e.closes = short.CheckServer, []func() error{releaseShort, release}
+	return e, nil
+}
+
+// identity is what makes two settings the same database.
+func (d Database) identity() any {
+	if d.Engine == EngineSQLite {
+		return []string{EngineSQLite, absolute(d.File)}
+	}
+	return d
+}
+
+func absolute(file string) string {
+	if abs, err := filepath.Abs(file); err == nil {
+		return abs
+	}
+	return file
+}
+
+// gates bound hashing in the whole process, one for each bound that was ever
+// set: during a reload both configurations share one.
+var gates sync.Map // int → *login.HashGate
+
+func gateOf(n int) *login.HashGate {
+	gate, _ := gates.LoadOrStore(n, login.NewHashGate(n))
+	return gate.(*login.HashGate)
+}
+
+func (a *App) parallel() int {
+	return parallelHashes(a.Password.Parallel, a.params().MemoryKiB, memory.TotalMemory())
 }
 
 func (d Database) open() (*sqlstore.Store, error) {

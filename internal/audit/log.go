@@ -86,6 +86,10 @@ func (l *Log) sum(e Event) bool {
 		first.Count++
 		return false
 	}
+	if len(l.summed) >= maxQueued { // a flood from everywhere
+		l.dropped++
+		return false
+	}
 	e.Count = 1
 	l.summed[k] = &e
 	return true

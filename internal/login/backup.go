@@ -2,6 +2,8 @@ package login
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
@@ -21,7 +23,7 @@ func (m *Machine) proveBackup(ctx context.Context, c Client, a account.Account, 
 	wrong := &Problem{Field: "code", Key: "backup.wrong"}
 	sets := fs.Of(account.KindBackup)
 	if len(sets) == 0 {
-		return wrong, nil, nil
+		return wrong, nil, m.TakeForm(ctx, c)
 	}
 	counter := m.factorCount(a.ID, account.KindBackup)
 	taken, err := m.take(ctx, []count{counter})
@@ -36,11 +38,15 @@ func (m *Machine) proveBackup(ctx context.Context, c Client, a account.Account, 
 	}
 	now := m.Now()
 	var events []audit.Event
+	ctx = context.WithoutCancel(ctx) // as with an authenticator's code
 	set, spent, err := m.Prover.SpendBackupCode(ctx, a.ID, sets[0].ID, hash, m.Settings.Limits.FactorHard, now,
 		func(set account.Factor, spent bool) []audit.Event {
 			events = m.backupEvents(c, a, sets[0], set, spent)
 			return events
 		})
+	if errors.Is(err, account.ErrNotFound) { // replaced meanwhile: an old code
+		return wrong, nil, nil
+	}
 	if err != nil {
 		m.giveBack(ctx, taken)
 		return nil, nil, err
@@ -52,24 +58,29 @@ func (m *Machine) proveBackup(ctx context.Context, c Client, a account.Account, 
 	return nil, &Notice{Kind: "warning", Key: "notice.backupused", Count: set.Left}, m.Limiter.Clear(ctx, counter.key)
 }
 
-// hashBackup hashes what was typed under the set's salt. Something that can't
-// be a code is hashed too, as it stands: it takes the same time and fits none.
+// hashBackup hashes what was typed under the set's salt. For something that
+// can't be a code another one is hashed, so that it takes the same time, and
+// the result fits none.
 func (m *Machine) hashBackup(ctx context.Context, c Client, a account.Account, set account.Factor, typed string) ([32]byte, error) {
+	none := [32]byte{}
 	pepper, err := m.Keys.Pepper(pepperBackup, set.Pepper)
 	if err != nil {
-		return [32]byte{}, err
+		return none, err
 	}
-	code, err := factor.NormaliseBackupCode(typed)
-	if err != nil {
-		code = secret.New("-")
+	code, malformed := factor.NormaliseBackupCode(typed)
+	if malformed != nil {
+		code = secret.New(strings.Repeat("0", factor.BackupCodeRunes))
 	}
 	leave, err := m.Gate.Enter(ctx, c.Network, c.Knows(a))
 	if err != nil {
-		return [32]byte{}, err
+		return none, err
 	}
 	defer leave()
 	sum, err := factor.HashBackupCode(code, set.Salt, pepper)
-	return [32]byte(sum), err
+	if err != nil || malformed != nil {
+		return none, err
+	}
+	return [32]byte(sum), nil
 }
 
 func (m *Machine) backupEvents(c Client, a account.Account, before, after account.Factor, spent bool) []audit.Event {

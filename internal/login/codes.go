@@ -59,7 +59,9 @@ func (m *Machine) adoptCodes(ctx context.Context, f Flow) (Flow, []string, error
 		return f, nil, err
 	}
 	for _, other := range flows {
-		if other.ID == f.ID || other.Account != f.Account || len(other.Codes) == 0 || !m.Now().Before(other.CodesExpire) {
+		// Codes that replace a set belong to their flow alone: saved by two
+		// flows, a spent one would be good again.
+		if other.ID == f.ID || other.Account != f.Account || other.CodesWanted || len(other.Codes) == 0 || !m.Now().Before(other.CodesExpire) {
 			continue
 		}
 		f.Codes, f.CodesExpire = other.Codes, other.CodesExpire
@@ -110,6 +112,9 @@ func (m *Machine) SaveCodes(ctx context.Context, c Client, f Flow, saved bool) (
 	m.Audit.Written(ctx, e)
 	_ = m.Revoke(ctx) // rows stay until done; the loop goes on
 	f.Codes, f.CodesWanted = nil, false
+	if f.Purpose == Enrol && f.Added == "" { // what this flow was begun for
+		f.Added = set.ID
+	}
 	f = m.tell(f, Notice{Kind: "success", Key: "notice.codessaved"})
 	return m.advance(ctx, f)
 }

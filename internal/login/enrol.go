@@ -70,11 +70,11 @@ func (m *Machine) ConfirmApp(ctx context.Context, c Client, f Flow, typed, label
 		return f, ErrNotNext
 	}
 	if typed == "" {
-		return m.refuse(ctx, f, Problem{Field: "code", Key: "code.empty"})
+		return m.unread(ctx, c, f, Problem{Field: "code", Key: "code.empty"})
 	}
 	code, err := factor.NormaliseCode(typed)
 	if err != nil {
-		return m.refuse(ctx, f, Problem{Field: "code", Key: "code.format"})
+		return m.unread(ctx, c, f, Problem{Field: "code", Key: "code.format"})
 	}
 	taken, err := m.take(ctx, []count{m.factorCount(a.ID, kindEnrol)})
 	if err != nil {

@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
@@ -82,7 +83,7 @@ func (m *Machine) take(ctx context.Context, counts []count) (takings, error) {
 	for _, c := range counts {
 		taken, err := m.Limiter.Take(ctx, c.key, c.limit, now)
 		if err != nil {
-			if l, ok := err.(*Limited); ok {
+			if l := (*Limited)(nil); errors.As(err, &l) {
 				l.Limit = c.name
 			}
 			m.giveBack(ctx, t)
@@ -133,7 +134,7 @@ func (m *Machine) TakeForm(ctx context.Context, c Client) error {
 
 // limited records a refusal and hands it on.
 func (m *Machine) limited(ctx context.Context, c Client, a account.Account, subject string, err error) error {
-	if l, ok := err.(*Limited); ok {
+	if l := (*Limited)(nil); errors.As(err, &l) {
 		e := m.event(c, audit.LimitHit, a)
 		if e.Subject == "" {
 			e.Subject = subject

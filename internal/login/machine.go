@@ -173,6 +173,15 @@ func (m *Machine) refuse(ctx context.Context, f Flow, problems ...Problem) (Flow
 	return m.Flows.SaveFlow(ctx, f)
 }
 
+// unread refuses a form that no step compared and no step's limit counted: it
+// counts as a form of any other kind.
+func (m *Machine) unread(ctx context.Context, c Client, f Flow, problems ...Problem) (Flow, error) {
+	if err := m.TakeForm(ctx, c); err != nil {
+		return f, err
+	}
+	return m.refuse(ctx, f, problems...)
+}
+
 // tell keeps a notice for the flow's next page.
 func (m *Machine) tell(f Flow, n Notice) Flow {
 	f.Problems, f.Notices = nil, []Notice{n}

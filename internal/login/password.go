@@ -2,7 +2,9 @@ package login
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
@@ -13,6 +15,9 @@ import (
 // SubmitIdentifier keeps who the person says they are, for the password page.
 // It looks nothing up: the next page is the same for every identifier.
 func (m *Machine) SubmitIdentifier(ctx context.Context, f Flow, typed string) (Flow, error) {
+	if f.Purpose != SignIn || f.Account != "" {
+		return f, ErrNotNext
+	}
 	f.Identifier = clip(typed)
 	if account.NormaliseIdentifier(typed) == "" {
 		return m.refuse(ctx, f, Problem{Field: "username", Key: "id.empty"})
@@ -39,7 +44,7 @@ func (m *Machine) SubmitPassword(ctx context.Context, c Client, f Flow, typed st
 		missing = append(missing, Problem{Field: "password", Key: "pw.empty"})
 	}
 	if missing != nil {
-		return m.refuse(ctx, f, missing...)
+		return m.unread(ctx, c, f, missing...)
 	}
 	a, problem, err := m.provePassword(ctx, c, identifier, pw)
 	if err != nil {
@@ -61,7 +66,8 @@ func (m *Machine) provePassword(ctx context.Context, c Client, identifier string
 	if err != nil {
 		return a, nil, err
 	}
-	subject := "identifier:" + identifier
+	// Hashed: what is typed is as long as a form, and in the form of a key.
+	subject := fmt.Sprintf("identifier:%x", sha256.Sum256([]byte(identifier)))
 	if found {
 		subject = string(a.ID)
 	}
@@ -126,6 +132,14 @@ func (m *Machine) comparePassword(ctx context.Context, c Client, a account.Accou
 		// its length tells nothing.
 		_, _, err = factor.VerifyPassword(factor.DummyHash(m.Settings.Password), secret.New("x"), m.Settings.Password)
 		return false, false, err
+	}
+	if errors.Is(err, factor.ErrHashUnusable) {
+		// Compared, at full cost, with a hash that nothing fits: to the person
+		// a wrong password, to the operator a damaged record.
+		e := m.event(c, audit.StoreRecordRejected, a)
+		e.Reason = "password hash"
+		m.Audit.Record(ctx, e)
+		return false, false, nil
 	}
 	return right, rehash, err
 }

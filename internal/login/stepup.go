@@ -21,8 +21,11 @@ type Proofs struct {
 // returns what is wrong otherwise; a wrong password leaves the code unspent.
 func (m *Machine) StepUp(ctx context.Context, c Client, p Person, at Place, in Proofs) (session.Credential, []Problem, error) {
 	none := session.Credential{}
+	if in.Kind != account.KindBackup {
+		in.Kind = account.KindApp
+	}
 	if missing := missingProofs(p, in); missing != nil {
-		return none, missing, nil
+		return none, missing, m.TakeForm(ctx, c)
 	}
 	_, problem, err := m.provePassword(ctx, c, account.NormaliseIdentifier(p.Account.Name), in.Password)
 	if err != nil {

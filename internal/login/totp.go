@@ -46,9 +46,10 @@ func (m *Machine) submitFactor(ctx context.Context, c Client, f Flow, k account.
 	}
 	if problem != nil {
 		f.Method = k
-		if problem.counted() {
-			f.WrongCodes++
+		if !problem.counted() {
+			return m.unread(ctx, c, f, *problem)
 		}
+		f.WrongCodes++
 		return m.refuse(ctx, f, *problem)
 	}
 	f.FactorAt, f.FactorKind, f.WrongCodes = m.Now(), k, 0
@@ -104,8 +105,11 @@ func (m *Machine) proveApp(ctx context.Context, c Client, a account.Account, fs 
 	}
 	var events []audit.Event
 	outcome := factor.ErrCodeWrong
+	// Counted is counted: a client that goes away now does not undo the
+	// comparison and with it the failure.
+	ctx = context.WithoutCancel(ctx)
 	err = m.Prover.ProveApp(ctx, a.ID, func(apps []*account.Factor) []audit.Event {
-		outcome, events = m.matchApps(c, a, apps, code)
+		events, outcome = m.matchApps(c, a, apps, code)
 		return events
 	})
 	if err != nil {
@@ -124,10 +128,9 @@ func (m *Machine) proveApp(ctx context.Context, c Client, a account.Account, fs 
 
 // matchApps compares the code with every authenticator that is not locked, and
 // changes those it concerns.
-func (m *Machine) matchApps(c Client, a account.Account, apps []*account.Factor, code string) (error, []audit.Event) {
+func (m *Machine) matchApps(c Client, a account.Account, apps []*account.Factor, code string) (events []audit.Event, outcome error) {
 	now := m.Now()
-	outcome := factor.ErrCodeWrong
-	var events []audit.Event
+	outcome = factor.ErrCodeWrong
 	for _, f := range apps {
 		if f.Locked {
 			continue
@@ -137,7 +140,7 @@ func (m *Machine) matchApps(c Client, a account.Account, apps []*account.Factor,
 		case err == nil:
 			f.LastStep = step
 			f.Succeed(now)
-			return nil, append(events, m.factorEvent(c, audit.FactorRight, a, f.Kind))
+			return append(events, m.factorEvent(c, audit.FactorRight, a, f.Kind)), nil
 		case errors.Is(err, factor.ErrCodeUsed):
 			outcome = err
 		case errors.Is(err, factor.ErrSecretUnusable):
@@ -145,7 +148,7 @@ func (m *Machine) matchApps(c Client, a account.Account, apps []*account.Factor,
 		}
 	}
 	if errors.Is(outcome, factor.ErrCodeUsed) {
-		return outcome, append(events, m.factorEvent(c, audit.FactorReplayed, a, account.KindApp))
+		return append(events, m.factorEvent(c, audit.FactorReplayed, a, account.KindApp)), outcome
 	}
 	events = append(events, m.factorEvent(c, audit.FactorWrong, a, account.KindApp))
 	for _, f := range apps {
@@ -153,7 +156,7 @@ func (m *Machine) matchApps(c Client, a account.Account, apps []*account.Factor,
 			events = append(events, m.factorEvent(c, audit.FactorLocked, a, f.Kind))
 		}
 	}
-	return outcome, events
+	return events, outcome
 }
 
 // matchApp opens the secret and matches one code. A secret that can't be

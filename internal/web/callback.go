@@ -35,6 +35,9 @@ func (v *visit) callback() error {
 	if !v.arrival.Secure && !v.arrival.Local {
 		return errInsecure
 	}
+	if v.keys == nil {
+		return errNoKeys
+	}
 	ticket := v.r.URL.Query()["ticket"]
 	if len(ticket) != 1 {
 		return v.redirectHere("/")

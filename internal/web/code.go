@@ -9,6 +9,7 @@ import (
 // submitCode is every page that takes a code at sign-in: the flow goes on, or
 // the same page says what was wrong.
 func (v *visit) submitCode(page string, submit func(context.Context, login.Client, login.Flow, string) (login.Flow, error)) error {
+	v.verifying = true
 	f, err := v.flow()
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -16,6 +17,9 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/session"
 	"github.com/sallyport-auth/sallyport/pages"
 )
+
+// errNoKeys: the key ring is not read yet, because its store is away.
+var errNoKeys = fmt.Errorf("no key ring yet: %w", session.ErrUnavailable)
 
 // Errors that pages return to be turned into an answer here.
 var (
@@ -39,7 +43,11 @@ func (v *visit) fault(err error) {
 	case errors.As(err, &limited):
 		v.limited(limited)
 	case errors.Is(err, login.ErrNoFlow), errors.Is(err, login.ErrConflict), errors.Is(err, login.ErrNotNext):
-		v.answer(v.lost(err))
+		if err := v.lost(err); err != nil {
+			v.fault(err)
+		}
+	case errors.Is(err, session.ErrNotFound): // ended while its request ran
+		v.answer(v.to("/sign-in"))
 	case errors.Is(err, errNoBinding):
 		v.answer(v.show(http.StatusBadRequest, pages.CookiesBlocked{Frame: v.frame()}))
 	case errors.Is(err, login.ErrStale):
@@ -105,9 +113,8 @@ func (v *visit) limited(l *login.Limited) {
 		Frame: v.frame(), Kind: limitKind(l.Limit),
 		Wait: time.Duration(seconds) * time.Second, Until: v.Machine.Now().Add(l.RetryAfter),
 	}
-	if flow := v.form.Get("flow"); flow != "" && view.Kind == pages.LimitCodes {
-		view.OtherWays = v.Config.Base + "/verify?flow=" + flow
-		view.Frame.Flow = flow
+	if flow := v.form.Get("flow"); flow != "" && v.verifying {
+		view.OtherWays = v.Config.Base + "/verify?" + url.Values{"flow": {flow}}.Encode()
 	}
 	v.answer(v.show(http.StatusTooManyRequests, view))
 }
@@ -129,10 +136,14 @@ func (v *visit) lost(err error) error {
 		return v.to("/expired")
 	}
 	f, err := v.flow()
-	if err != nil {
+	if err == nil {
+		err = v.next(f)
+	}
+	switch {
+	case errors.Is(err, login.ErrNoFlow), errors.Is(err, login.ErrConflict), errors.Is(err, login.ErrNotNext), errors.Is(err, errNoBinding):
 		return v.to("/expired")
 	}
-	return v.next(f)
+	return err
 }
 
 func (v *visit) log(level slog.Level, err error) {

@@ -8,6 +8,9 @@ import (
 // next answers 303 to the page of the step that a flow waits for. Which step
 // that is, internal/login decides; here is only where its page is.
 func (v *visit) next(f login.Flow) error {
+	if f.Purpose == login.StepUp {
+		return v.to("/account/security/confirm", "flow", string(f.ID))
+	}
 	if f.Account == "" {
 		return v.to("/sign-in", "flow", string(f.ID))
 	}
@@ -61,7 +64,7 @@ func (v *visit) expect(steps ...login.Step) (f login.Flow, a account.Account, fs
 		return f, a, fs, false, err
 	}
 	if f.Account == "" {
-		return f, a, fs, false, v.to("/sign-in", "flow", string(f.ID))
+		return f, a, fs, false, v.next(f)
 	}
 	if a, fs, err = v.Machine.Holder(v.ctx(), f); err != nil {
 		return f, a, fs, false, err

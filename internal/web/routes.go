@@ -79,6 +79,9 @@ func (p *Portal) dispatch(v *visit, path string) error {
 	if !ok {
 		return errNotFound
 	}
+	if v.keys == nil && rt.path != "/assets/" {
+		return errNoKeys
+	}
 	v.tail = tail
 	switch v.r.Method {
 	case http.MethodGet, http.MethodHead:

@@ -10,12 +10,14 @@ import (
 
 // showSetUp says that a second step is asked for, or offered.
 func showSetUp(v *visit) error {
-	f, _, _, here, err := v.expect(login.StepSetUp, login.StepSetUpApp, login.StepNeedLink)
+	if v.r.URL.Query().Get("flow") == "" { // the security page's way in
+		return v.to("/account/security/app")
+	}
+	f, _, fs, here, err := v.expect(login.StepSetUp, login.StepSetUpApp, login.StepNeedLink)
 	if err != nil || !here {
 		return err
 	}
-	_, fs, err := v.Machine.Holder(v.ctx(), f)
-	if err != nil {
+	if _, err := v.enroller(f); err != nil {
 		return err
 	}
 	app := appTitle(f.Wish, "")
@@ -34,6 +36,9 @@ func submitSetUp(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if _, err := v.enroller(f); err != nil {
+		return err
+	}
 	f, err = v.Machine.BeginApp(v.ctx(), f, v.form.Get("restart") != "")
 	if err != nil {
 		return err
@@ -49,6 +54,9 @@ func submitSetUp(v *visit) error {
 func showSetUpApp(v *visit) error {
 	f, a, _, here, err := v.expect(login.StepSetUpApp)
 	if err != nil || !here {
+		return err
+	}
+	if _, err := v.enroller(f); err != nil {
 		return err
 	}
 	key, err := v.Machine.PendingSecret(f)
@@ -92,6 +100,8 @@ func submitSetUpApp(v *visit) error {
 			return err
 		}
 		f = renewed
+	} else if err := v.bindBrowser(); err != nil { // a cookie changes, so Back does not bring the key back
+		return err
 	}
 	return v.next(f)
 }

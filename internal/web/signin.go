@@ -64,7 +64,7 @@ func (v *visit) alreadySignedIn(wish string) (bool, error) {
 
 // submitIdentifier keeps the identifier for the password page.
 func submitIdentifier(v *visit) error {
-	f, err := v.beginOrResume()
+	f, err := v.beginOrResume(false)
 	if err != nil {
 		return err
 	}
@@ -81,8 +81,11 @@ func submitIdentifier(v *visit) error {
 // showPassword is the second page when the identifier comes first.
 func showPassword(v *visit) error {
 	f, err := v.flow()
-	if err != nil || f.Identifier == "" {
+	if errors.Is(err, login.ErrNoFlow) || err == nil && f.Identifier == "" {
 		return v.to("/sign-in")
+	}
+	if err != nil { // without a cookie the first page would come again and again
+		return err
 	}
 	return v.show(http.StatusOK, pages.Password{
 		Frame: v.flowFrame(f), Username: f.Identifier, App: appTitle(f.Wish, ""),
@@ -106,7 +109,7 @@ func submitPassword(v *visit) error {
 }
 
 func (v *visit) checkPassword() (login.Flow, error) {
-	f, err := v.beginOrResume()
+	f, err := v.beginOrResume(true)
 	if err != nil {
 		return f, err
 	}
@@ -119,8 +122,9 @@ func (v *visit) checkPassword() (login.Flow, error) {
 
 // beginOrResume returns the flow that the form names, or a new one where that
 // has expired, was never there or is already past its password: the first
-// submit of an old page works.
-func (v *visit) beginOrResume() (login.Flow, error) {
+// submit of an old page works. A new flow is something to store, so it counts
+// as a form unless this one was counted already.
+func (v *visit) beginOrResume(count bool) (login.Flow, error) {
 	var wish *login.Wish
 	f, err := v.flow()
 	switch {
@@ -130,6 +134,11 @@ func (v *visit) beginOrResume() (login.Flow, error) {
 		wish = f.Wish
 	case !errors.Is(err, login.ErrNoFlow) && !errors.Is(err, errNoBinding):
 		return f, err
+	}
+	if count {
+		if err := v.Machine.TakeForm(v.ctx(), v.client); err != nil {
+			return f, err
+		}
 	}
 	if err := v.bindBrowser(); err != nil {
 		return f, err

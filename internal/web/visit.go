@@ -31,7 +31,10 @@ type visit struct {
 	began   time.Time
 	person  *login.Person // set by signedIn
 	binding [32]byte      // set by bindBrowser
-	tail    string        // what follows the route's path
+	// verifying: a second factor is being proved at sign-in, where another
+	// one may be chosen.
+	verifying bool
+	tail      string // what follows the route's path
 }
 
 func (p *Portal) visit(w http.ResponseWriter, r *http.Request, a Arrival) *visit {
@@ -62,7 +65,7 @@ func BrowserHash(value []byte) login.BrowserHash {
 // without a good one.
 func (v *visit) browserCookie() []byte {
 	text := v.jar.Get(v.r, session.CookieBrowser)
-	if text == "" {
+	if text == "" || v.keys == nil {
 		return nil
 	}
 	raw, err := v.codecs.Browser.Decode(text)
@@ -77,6 +80,9 @@ const bindingBytes = 32
 // bindBrowser makes sure that the browser has a binding cookie, and lengthens
 // the life of the one it has, so that tabs do not overwrite each other's.
 func (v *visit) bindBrowser() error {
+	if v.keys == nil {
+		return errNoKeys
+	}
 	raw := v.browserCookie()
 	if raw == nil {
 		raw = secret.NewKey(bindingBytes).Reveal()
@@ -92,7 +98,7 @@ func (v *visit) bindBrowser() error {
 
 func (v *visit) device() *login.Device {
 	text := v.jar.Get(v.r, session.CookieDevice)
-	if text == "" {
+	if text == "" || v.keys == nil {
 		return nil
 	}
 	raw, err := v.codecs.Device.Decode(text)

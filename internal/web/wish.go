@@ -28,6 +28,9 @@ func (p *Portal) SealWish(w login.Wish) (string, error) {
 		return "", err
 	}
 	ring, _ := p.Keys()
+	if ring == nil {
+		return "", errNoKeys
+	}
 	sealed, err := ring.Seal(sealWish, nil, plain)
 	return base64.RawURLEncoding.EncodeToString(sealed), err
 }

@@ -1,0 +1,97 @@
+package caddymodule
+
+import (
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+)
+
+// The values of calls and answers. `--json` prints the answers as they are, so
+// their names are a promise.
+
+// noArguments are those of a call that takes none.
+type noArguments struct{}
+
+// namedArguments name an account by its name or e-mail address.
+type namedArguments struct {
+	Account string `json:"account"`
+}
+
+// addArguments describe a new account.
+type addArguments struct {
+	Name        string   `json:"name"`
+	Email       string   `json:"email"`
+	DisplayName string   `json:"display_name,omitempty"`
+	Groups      []string `json:"groups,omitempty"`
+	Provider    string   `json:"provider,omitempty"`
+	// Password is in clear, and only here: the running Sallyport checks it
+	// by its rules and hashes it.
+	Password string `json:"password,omitempty"`
+}
+
+// setArguments change an account; what is absent stays.
+type setArguments struct {
+	Account      string   `json:"account"`
+	Email        *string  `json:"email,omitempty"`
+	DisplayName  *string  `json:"display_name,omitempty"`
+	Groups       []string `json:"groups,omitempty"`
+	RemoveGroups []string `json:"remove_groups,omitempty"`
+}
+
+// accountView is an account as operators see it.
+type accountView struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	Email       string    `json:"email"`
+	DisplayName string    `json:"display_name"`
+	Groups      []string  `json:"groups"`
+	Provider    string    `json:"provider,omitempty"`
+	Disabled    bool      `json:"disabled"`
+	HasPassword bool      `json:"has_password"`
+	Created     time.Time `json:"created"`
+	LastSignIn  time.Time `json:"last_sign_in,omitzero"`
+	// PasswordHash is filled by an export that asked for it.
+	PasswordHash string `json:"password_hash,omitempty"`
+}
+
+func viewOf(a account.Account) accountView {
+	groups := a.Groups
+	if groups == nil {
+		groups = []string{}
+	}
+	return accountView{
+		ID: string(a.ID), Name: a.Name, Email: a.Email, DisplayName: a.DisplayName, Groups: groups,
+		Provider: a.Provider, Disabled: a.Disabled, HasPassword: !a.PasswordHash.IsZero(),
+		Created: a.Created.UTC(), LastSignIn: a.LastSignIn.UTC(),
+	}
+}
+
+// factorView is a second factor without its secret.
+type factorView struct {
+	Kind     string    `json:"kind"`
+	Label    string    `json:"label,omitempty"`
+	Created  time.Time `json:"created"`
+	LastUsed time.Time `json:"last_used,omitzero"`
+	Left     *int      `json:"left,omitempty"` // of a set of backup codes
+	Failures int       `json:"failures"`
+	Locked   bool      `json:"locked"`
+}
+
+// accountDetail is what `account show` tells.
+type accountDetail struct {
+	accountView
+	Factors  []factorView  `json:"factors"`
+	Sessions []sessionView `json:"sessions"`
+}
+
+// changed is what a call about one account gives.
+type changed struct {
+	Account accountView `json:"account"`
+	Link    *linkView   `json:"link,omitempty"`
+}
+
+// linkView is a one-time link; it is shown here and nowhere else.
+type linkView struct {
+	URL     string    `json:"url"`
+	Expires time.Time `json:"expires"`
+}

@@ -1,0 +1,155 @@
+package caddymodule
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/sallyport-auth/sallyport/internal/keyring"
+	"github.com/sallyport-auth/sallyport/internal/secret"
+)
+
+// callLife is how long a command waits for its answer.
+const callLife = adminLife + 5*time.Second
+
+// maxAnswer bounds what a command reads.
+const maxAnswer = 64 << 20
+
+// call makes one call and reads its result. Warnings go to standard error.
+func (f *adminFlags) call(c *cobra.Command, name string, arguments, result any) error {
+	p, err := f.place()
+	if err != nil {
+		return err
+	}
+	client, origin, err := adminClient(p.address)
+	if err != nil {
+		return err
+	}
+	request, err := f.request(p, origin, name, arguments)
+	if err != nil {
+		// Without a ring there may be no Sallyport either: say that first.
+		if running := reachable(client, origin); running != nil {
+			return notRunning(p.address, running)
+		}
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return notRunning(p.address, err)
+	}
+	defer response.Body.Close()
+	answer, err := readAnswer(p, response)
+	if err != nil {
+		return err
+	}
+	for _, w := range answer.Warnings {
+		c.PrintErrln("Warning:", w)
+	}
+	if err := json.Unmarshal(answer.Result, result); err != nil {
+		return refusedError("the answer of %s cannot be read: command and server are of different releases", p.address)
+	}
+	return nil
+}
+
+// request makes a signed call.
+func (f *adminFlags) request(p place, origin, name string, arguments any) (*http.Request, error) {
+	ring, err := keyring.Load(p.keys)
+	if err != nil {
+		return nil, refusedError("%w: calls are signed with the key ring; run this as the user that Sallyport runs as, or say --keys", err)
+	}
+	raw, err := json.Marshal(arguments)
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(adminEnvelope{Actor: osUser(), Reason: f.reason, Nonce: secret.Token(16).Reveal(), Arguments: raw})
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxAdminBody {
+		return nil, refusedError("that is more than 1 MiB: split the file")
+	}
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, origin+adminPath+name, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	// What Caddy's `enforce_origin` looks at; never Origin, which is refused.
+	r.Header.Set("Referer", origin)
+	signAdmin(ring, r, body, time.Now())
+	return r, nil
+}
+
+// osUser is the operator, as far as the system knows.
+func osUser() string {
+	u, err := user.Current()
+	if err != nil || u.Username == "" {
+		return "unknown"
+	}
+	return u.Username
+}
+
+// adminClient speaks to an address in Caddy's own form.
+func adminClient(address string) (*http.Client, string, error) {
+	parsed, err := caddy.ParseNetworkAddress(address)
+	if err != nil || parsed.PortRangeSize() > 1 || parsed.IsFdNetwork() {
+		return nil, "", usageError("%q is no address of an admin endpoint: write unix//path/to/socket or host:port", address)
+	}
+	network, dial, origin := parsed.Network, parsed.JoinHostPort(0), "http://"+parsed.JoinHostPort(0)
+	if parsed.IsUnixNetwork() {
+		dial, _, _ = strings.Cut(parsed.Host, "|") // the socket's permissions
+		origin = "http://127.0.0.1"
+	}
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, dial)
+	}}
+	// A signed call is for this address alone: no redirect takes it elsewhere.
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &http.Client{Transport: transport, Timeout: callLife, CheckRedirect: stay}, origin, nil
+}
+
+func reachable(client *http.Client, origin string) error {
+	response, err := client.Head(origin + adminPath)
+	if err == nil {
+		_ = response.Body.Close()
+	}
+	return err
+}
+
+func notRunning(address string, err error) error {
+	return exitWith(exitNotRunning, fmt.Errorf("no running Sallyport at %s: %w", address, err))
+}
+
+// readAnswer tells a refusal from something that is no Sallyport at all.
+func readAnswer(p place, r *http.Response) (*adminAnswer, error) {
+	text, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer))
+	if err != nil {
+		return nil, refusedError("the answer of %s broke off: %w", p.address, err)
+	}
+	if r.StatusCode == http.StatusOK {
+		answer := new(adminAnswer)
+		if json.Unmarshal(text, answer) == nil && len(answer.Result) > 0 {
+			return answer, nil
+		}
+	}
+	told := new(problem)
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/problem+json") || json.Unmarshal(text, told) != nil {
+		return nil, notRunning(p.address, fmt.Errorf("what answers there is not Sallyport (%s)", r.Status))
+	}
+	switch told.Code {
+	case codeNoApp:
+		return nil, notRunning(p.address, told)
+	case codeUnsigned:
+		return nil, refusedError("%w; signed with %s", told, p.keys)
+	}
+	return nil, exitWith(exitRefused, told)
+}

@@ -1,0 +1,102 @@
+package caddymodule
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// documented are the command lines in the ```sh blocks of docs/commands.md.
+func documented(t *testing.T) (lines []string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "docs", "commands.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		lines = append(lines, strings.Split(strings.TrimSpace(block[1]), "\n")...)
+	}
+	return lines
+}
+
+var shellWord = regexp.MustCompile(`"[^"]*"|\S+`)
+
+// TestDocumentedCommandsWork runs every command of docs/commands.md, in its
+// order, as written but for the place of the gateway and of files.
+func TestDocumentedCommandsWork(t *testing.T) {
+	g := startGateway(t)
+	const bcrypt = "$2y$05$abcdefghijklmnopqrstuuu9GjtN3B1i1FbL0pW9bqKzH6pX8y0m2"
+	for name, text := range map[string]string{
+		"staff.csv":          "name,email,display_name,groups,password_hash\ncarol,carol@example.com,Carol,staff;ops," + bcrypt + "\ndave,dave@example.com,Dave,staff,\n",
+		".htpasswd":          "erin:" + bcrypt + "\n",
+		"users_database.yml": "users:\n  frank:\n    password: '" + bcrypt + "'\n    email: frank@example.com\n",
+	} {
+		if err := os.WriteFile(filepath.Join(g.dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines := documented(t)
+	if len(lines) < 25 {
+		t.Fatalf("only %d commands are documented: %v", len(lines), lines)
+	}
+	for _, line := range lines {
+		stdin := ""
+		if producer, command, piped := strings.Cut(line, " | "); piped && strings.HasPrefix(producer, "printf") {
+			stdin, line = goodPassword+"\n", command
+		}
+		if strings.HasSuffix(line, `session end "$id"`) {
+			line = "sallyport session end " + string(g.signIn(t, "carol"))
+		}
+		args := shellWord.FindAllString(line, -1)
+		for i, a := range args {
+			args[i] = strings.Trim(a, `"`)
+			if known := filepath.Join(g.dir, filepath.Base(args[i])); strings.Contains(a, ".") && exists(known) {
+				args[i] = known
+			}
+		}
+		if r := g.run(stdin, args[1:]...); args[0] != "sallyport" || r.code != 0 || r.out == "" {
+			t.Errorf("%s: exit code %d\n%s", line, r.code, r.err)
+		}
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// TestEveryCommandIsDocumented: a command or flag that nobody can read about
+// is not there.
+func TestEveryCommandIsDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "docs", "commands.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := strings.Join(documented(t), "\n") + "\n"
+	var look func(c *cobra.Command, path string)
+	look = func(c *cobra.Command, path string) {
+		for _, below := range c.Commands() {
+			if path == "sallyport" && below.Name() == "demo" {
+				continue // the README's first page
+			}
+			look(below, path+" "+below.Name())
+		}
+		if !c.HasSubCommands() && !regexp.MustCompile(regexp.QuoteMeta(path)+`[ \n]`).MatchString(shown) {
+			t.Errorf("`%s` is not shown", path)
+		}
+		for usage := range strings.Lines(c.LocalFlags().FlagUsages()) {
+			flag := strings.Fields(usage)[0]
+			if !strings.Contains(string(text), flag) {
+				t.Errorf("%s %s is not documented", path, flag)
+			}
+		}
+	}
+	root := &cobra.Command{Use: "sallyport"}
+	fillCommand(root)
+	look(root, "sallyport")
+}

@@ -1,0 +1,79 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
+)
+
+// print writes a result as JSON or for people.
+func (f *adminFlags) print(c *cobra.Command, result any, people func(*printer)) error {
+	if f.json {
+		return printJSON(c, result)
+	}
+	p := &printer{}
+	people(p)
+	_, err := fmt.Fprint(c.OutOrStdout(), p.text())
+	return err
+}
+
+func printJSON(c *cobra.Command, result any) error {
+	e := json.NewEncoder(c.OutOrStdout())
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(result)
+}
+
+// printer collects lines and tables. What comes from elsewhere, such as a
+// browser's name, cannot steer the terminal.
+type printer struct{ b strings.Builder }
+
+func (p *printer) line(format string, args ...any) {
+	p.b.WriteString(harmless(fmt.Sprintf(format, args...)) + "\n")
+}
+
+// table writes rows below a heading, in columns.
+func (p *printer) table(heading string, rows [][]string) {
+	t := tabwriter.NewWriter(&p.b, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, strings.Join(strings.Split(heading, ","), "\t"))
+	for _, row := range rows {
+		for i, cell := range row {
+			if row[i] = harmless(cell); row[i] == "" {
+				row[i] = "-"
+			}
+		}
+		fmt.Fprintln(t, strings.Join(row, "\t"))
+	}
+	_ = t.Flush() // into memory
+}
+
+func (p *printer) text() string {
+	lines := strings.Split(p.b.String(), "\n")
+	for i, l := range lines {
+		lines[i] = strings.TrimRight(l, " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// harmless puts a mark in place of everything that is not to be seen.
+func harmless(text string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) {
+			return c
+		}
+		return '?'
+	}, text)
+}
+
+// when writes a time in the operator's zone, and nothing for never.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Local().Format("2006-01-02 15:04:05 -0700")
+}
