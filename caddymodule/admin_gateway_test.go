@@ -37,20 +37,20 @@ func init() {
 	}
 }
 
-// gateway is a running Sallyport with embedded stores, in this process.
-type gateway struct {
+// commanded is a running Sallyport with embedded stores, in this process.
+type commanded struct {
 	dir, address string
 }
 
-// startGateway loads a small configuration. Caddy is one per process: tests
+// startCommanded loads a small configuration. Caddy is one per process: tests
 // that use it are not parallel.
-func startGateway(t *testing.T) *gateway {
+func startCommanded(t *testing.T) *commanded {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sp") // short: a socket's path has 108 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{dir: dir, address: "unix/" + filepath.Join(dir, "admin.sock")}
+	g := &commanded{dir: dir, address: "unix/" + filepath.Join(dir, "admin.sock")}
 	text := strings.NewReplacer("DIR", dir).Replace(`{
 		admin unix/DIR/admin.sock|0600
 		persist_config off
@@ -104,7 +104,7 @@ type ran struct {
 
 // run runs a command in this process, as `sallyport ARGS…`, with the flags
 // that find the gateway.
-func (g *gateway) run(stdin string, args ...string) ran {
+func (g *commanded) run(stdin string, args ...string) ran {
 	root := &cobra.Command{Use: "sallyport", SilenceUsage: true}
 	fillCommand(root)
 	var out, errs bytes.Buffer
@@ -129,7 +129,7 @@ func (g *gateway) run(stdin string, args ...string) ran {
 }
 
 // ok runs a command that has to succeed, and returns what it prints.
-func (g *gateway) ok(t *testing.T, args ...string) string {
+func (g *commanded) ok(t *testing.T, args ...string) string {
 	t.Helper()
 	r := g.run("", args...)
 	if r.code != 0 || r.err != "" {
@@ -139,7 +139,7 @@ func (g *gateway) ok(t *testing.T, args ...string) string {
 }
 
 // refused runs a command that has to end with code, and to say why.
-func (g *gateway) refused(t *testing.T, code int, why string, args ...string) {
+func (g *commanded) refused(t *testing.T, code int, why string, args ...string) {
 	t.Helper()
 	r := g.run("", args...)
 	if r.code != code || !strings.Contains(r.err, why) || r.out != "" {
@@ -147,7 +147,7 @@ func (g *gateway) refused(t *testing.T, code int, why string, args ...string) {
 	}
 }
 
-func (g *gateway) json(t *testing.T, to any, args ...string) {
+func (g *commanded) json(t *testing.T, to any, args ...string) {
 	t.Helper()
 	out := g.ok(t, append(slices.Clone(args), "--json")...)
 	if err := json.Unmarshal([]byte(out), to); err != nil {
@@ -156,7 +156,7 @@ func (g *gateway) json(t *testing.T, to any, args ...string) {
 }
 
 // signIn makes a session of the account, as a completed sign-in would.
-func (g *gateway) signIn(t *testing.T, name string) session.ID {
+func (g *commanded) signIn(t *testing.T, name string) session.ID {
 	t.Helper()
 	e, ctx, now := started.current().engine, context.Background(), time.Now()
 	a, err := e.durable.AccountByIdentifier(ctx, name)
@@ -188,7 +188,7 @@ func alive(t *testing.T, id session.ID) bool {
 }
 
 // post calls the admin endpoint with a request that the test makes wrong.
-func (g *gateway) post(t *testing.T, method, path string, sign bool, change func(*http.Request)) (*http.Response, problem) {
+func (g *commanded) post(t *testing.T, method, path string, sign bool, change func(*http.Request)) (*http.Response, problem) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(g.dir, "admin.sock"))

@@ -9,7 +9,7 @@ import (
 // TestAdminEndpointIsClosed is SECURITY T18: nobody but the holder of the key
 // ring calls, least of all a page in an operator's browser.
 func TestAdminEndpointIsClosed(t *testing.T) {
-	g := startGateway(t)
+	g := startCommanded(t)
 	none := func(*http.Request) {}
 	header := func(name, value string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set(name, value) }
@@ -49,7 +49,7 @@ func TestAdminEndpointIsClosed(t *testing.T) {
 }
 
 func TestAdminCallOfTwoMebibytesIsRefused(t *testing.T) {
-	g := startGateway(t)
+	g := startCommanded(t)
 	response, _ := g.post(t, "POST", "/sallyport/account/import", true, func(r *http.Request) {
 		r.Body = http.NoBody
 		large := strings.NewReader(strings.Repeat(" ", 2<<20))

@@ -31,6 +31,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return append(faults, a.unresolved...)
 	}
 	a.warn(literals)
+	if err := a.checkPlaces(); err != nil {
+		return err
+	}
 	if len(a.unresolved) > 0 {
 		return nil // `caddy validate` may lack the service's environment: Start refuses
 	}

@@ -115,9 +115,11 @@ func guardOptions(g *Guard, matcher matcherOf) []option {
 		option{name: "cors_origins", usage: "cors_origins <origin>…", min: 1, max: -1, many: true, set: list(&g.CORSOrigins, checkOrigin)},
 		option{name: "report_only", usage: "report_only on|off", min: 1, max: 1, set: onOff(&g.ReportOnly)},
 		option{name: "websocket_origins", usage: "websocket_origins <origin>…", min: 1, max: -1, many: true, set: list(&g.WebSocketOrigins, checkOrigin)},
-		option{name: "rule", usage: "rule <matcher> { … }", many: true, path: "rules", needsBlock: true,
+		option{
+			name: "rule", usage: "rule <matcher> { … }", many: true, path: "rules", needsBlock: true,
 			own:   func(v *values) { g.addRule(v, matcher) },
-			block: ruleOptions(new(Rule))},
+			block: ruleOptions(new(Rule)),
+		},
 	)
 }
 

@@ -42,8 +42,10 @@ func (p *Portal) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	p.Source = map[string]string{"": where(e.word)}
 	if len(e.args) > 0 || len(e.blocks) > 0 {
-		return Faults{{Path: "sallyport_portal", Where: where(e.word),
-			Problem: "takes no argument, no matcher and no block; write `sallyport_portal` alone, and its settings in the global `sallyport` block"}}
+		return Faults{{
+			Path: "sallyport_portal", Where: where(e.word),
+			Problem: "takes no argument, no matcher and no block; write `sallyport_portal` alone, and its settings in the global `sallyport` block",
+		}}
 	}
 	return nil
 }

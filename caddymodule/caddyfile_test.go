@@ -179,7 +179,7 @@ func FuzzAdapt(f *testing.F) {
 	f.Add("{\n\tsallyport {\n\t\t{\n\t\t}\n\t}\n}\n:80 {\n\tsallyport {\n\t\trule {\n\t\t} {\n\t\t} {\n\t\t}\n\t}\n}\n")
 	f.Fuzz(func(t *testing.T, caddyfile string) {
 		if strings.Contains(caddyfile, "import") || strings.Contains(caddyfile, "file") {
-			t.Skip("reads files")
+			return // it would read files
 		}
 		result, ok := adapt(caddyfile)
 		if !ok && strings.TrimSpace(result) == "" {

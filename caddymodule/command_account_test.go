@@ -18,7 +18,7 @@ import (
 const goodPassword = "plum-tractor-window-nine"
 
 func TestAccountCommands(t *testing.T) {
-	g := startGateway(t)
+	g := startCommanded(t)
 	out := g.ok(t, "account", "add", "anna", "--email", "Anna@Example.com", "--name", "Anna A.", "--group", "ops", "--group", "staff", "--reason", "new here")
 	link := linkIn(t, out)
 	if !strings.HasPrefix(link, "http://localhost/sallyport/link/") {
@@ -61,7 +61,7 @@ func TestAccountCommands(t *testing.T) {
 }
 
 func TestPasswordFromStandardInput(t *testing.T) {
-	g := startGateway(t)
+	g := startCommanded(t)
 	add := []string{"account", "add", "ben", "--email", "b@example.com", "--password-stdin"}
 	for typed, why := range map[string]string{"": "no password", "short\n": "shorter than", "b@example.com\n": "name of the account"} {
 		r := g.run(typed, add...)
@@ -85,7 +85,7 @@ func TestPasswordFromStandardInput(t *testing.T) {
 // TestAccountCommandsEndSessions is SECURITY T38 and R37: what an operator
 // does to an account ends its sessions and links at once.
 func TestAccountCommandsEndSessions(t *testing.T) {
-	g := startGateway(t)
+	g := startCommanded(t)
 	g.ok(t, "account", "add", "anna", "--email", "a@example.com")
 	g.ok(t, "account", "add", "other", "--email", "o@example.com")
 	others := g.signIn(t, "other")
@@ -133,7 +133,7 @@ func TestAccountCommandsEndSessions(t *testing.T) {
 }
 
 func TestLinksOfADisabledAccountStayDead(t *testing.T) {
-	g := startGateway(t)
+	g := startCommanded(t)
 	link := linkIn(t, g.ok(t, "account", "add", "anna", "--email", "a@example.com"))
 	token := link[strings.LastIndex(link, "/")+1:]
 	g.ok(t, "account", "disable", "anna")
@@ -156,7 +156,7 @@ func TestLinksOfADisabledAccountStayDead(t *testing.T) {
 }
 
 func TestResetAndUnlockSecondFactors(t *testing.T) {
-	g := startGateway(t)
+	g := startCommanded(t)
 	g.ok(t, "account", "add", "anna", "--email", "a@example.com")
 	e, ctx := started.current().engine, context.Background()
 	a, err := e.durable.AccountByIdentifier(ctx, "anna")
@@ -202,7 +202,7 @@ func TestResetAndUnlockSecondFactors(t *testing.T) {
 }
 
 func TestOperatorsAreInTheAudit(t *testing.T) {
-	g := startGateway(t)
+	g := startCommanded(t)
 	g.ok(t, "account", "add", "anna", "--email", "a@example.com", "--reason", "ticket 12")
 	g.ok(t, "account", "list", "--reason", "looking")
 	g.refused(t, 1, "there is no account", "account", "disable", "nobody", "--reason", "guessing")
@@ -232,7 +232,7 @@ func TestOperatorsAreInTheAudit(t *testing.T) {
 }
 
 func TestImportAndExport(t *testing.T) {
-	g := startGateway(t)
+	g := startCommanded(t)
 	const bcrypt = "$2y$05$abcdefghijklmnopqrstuuu9GjtN3B1i1FbL0pW9bqKzH6pX8y0m2"
 	file := func(name, text string) string {
 		path := filepath.Join(g.dir, name)

@@ -28,7 +28,7 @@ var shellWord = regexp.MustCompile(`"[^"]*"|\S+`)
 // TestDocumentedCommandsWork runs every command of docs/commands.md, in its
 // order, as written but for the place of the gateway and of files.
 func TestDocumentedCommandsWork(t *testing.T) {
-	g := startGateway(t)
+	g := startCommanded(t)
 	const bcrypt = "$2y$05$abcdefghijklmnopqrstuuu9GjtN3B1i1FbL0pW9bqKzH6pX8y0m2"
 	for name, text := range map[string]string{
 		"staff.csv":          "name,email,display_name,groups,password_hash\ncarol,carol@example.com,Carol,staff;ops," + bcrypt + "\ndave,dave@example.com,Dave,staff,\n",

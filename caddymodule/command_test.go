@@ -10,7 +10,7 @@ import (
 
 // TestExitCodes runs the program itself: Caddy's main decides the codes.
 func TestExitCodes(t *testing.T) {
-	g := startGateway(t)
+	g := startCommanded(t)
 	empty := t.TempDir()
 	at := []string{"--address", g.address, "--keys", filepath.Join(g.dir, "keys")}
 	with := func(args ...string) []string { return append(args, at...) }
@@ -56,7 +56,7 @@ func TestExitCodes(t *testing.T) {
 }
 
 func TestConfigurationWithoutSallyportIsNotRunning(t *testing.T) {
-	g := startGateway(t)
+	g := startCommanded(t)
 	app := started.current()
 	started.remove(app)
 	defer started.add(app)
@@ -64,7 +64,7 @@ func TestConfigurationWithoutSallyportIsNotRunning(t *testing.T) {
 }
 
 func TestNotReadyIsRefused(t *testing.T) {
-	g := startGateway(t)
+	g := startCommanded(t)
 	e := started.current().engine
 	e.ready.Store(false)
 	defer e.ready.Store(true)
@@ -72,7 +72,7 @@ func TestNotReadyIsRefused(t *testing.T) {
 }
 
 func TestAnotherRingIsRefused(t *testing.T) {
-	g := startGateway(t)
+	g := startCommanded(t)
 	other := filepath.Join(g.dir, "other")
 	if err := newRing(t).Save(other); err != nil {
 		t.Fatal(err)
@@ -84,7 +84,7 @@ func TestAnotherRingIsRefused(t *testing.T) {
 }
 
 func TestKeysAreRotatedWhileRunning(t *testing.T) {
-	g := startGateway(t)
+	g := startCommanded(t)
 	var list keyList
 	g.json(t, &list, "keys", "add", "admin")
 	state := func(purpose string, version uint32) string {
@@ -135,7 +135,7 @@ func swap(t *testing.T, from, to string) {
 // TestPromoteAsksForTheOtherNodes: a node without the key would sign out
 // everybody who was signed in with it.
 func TestPromoteAsksForTheOtherNodes(t *testing.T) {
-	g := startGateway(t)
+	g := startCommanded(t)
 	g.ok(t, "keys", "add", "cookie")
 	app := started.current()
 	app.Sessions.Engine, app.Database.Engine = EngineRedis, EnginePostgres

@@ -72,6 +72,8 @@ func (p *Portal) Faults(a *App) Faults {
 	if a.Portal != "" {
 		return nil
 	}
-	return Faults{{Path: "sallyport_portal", Where: p.Source[""],
-		Problem: "serves no address: there is no `portal`; write `portal " + examplePortal + "` in the global `sallyport` block"}}
+	return Faults{{
+		Path: "sallyport_portal", Where: p.Source[""],
+		Problem: "serves no address: there is no `portal`; write `portal " + examplePortal + "` in the global `sallyport` block",
+	}}
 }

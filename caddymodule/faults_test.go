@@ -96,8 +96,15 @@ func TestOWASPMinimum(t *testing.T) {
 		passes uint32
 		below  bool
 	}{
-		{46 << 20, 1, false}, {45 << 20, 1, true}, {19 << 20, 2, false}, {18 << 20, 2, true},
-		{12 << 20, 3, false}, {9 << 20, 4, false}, {7 << 20, 5, false}, {6 << 20, 60, true}, {0, 0, true},
+		{46 << 20, 1, false},
+		{45 << 20, 1, true},
+		{19 << 20, 2, false},
+		{18 << 20, 2, true},
+		{12 << 20, 3, false},
+		{9 << 20, 4, false},
+		{7 << 20, 5, false},
+		{6 << 20, 60, true},
+		{0, 0, true},
 	} {
 		if got := (Argon2id{Memory: c.memory, Passes: c.passes, Threads: 1}).belowOWASP(); got != c.below {
 			t.Errorf("%s, %d passes: %v", c.memory, c.passes, got)

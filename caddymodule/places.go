@@ -21,7 +21,7 @@ func (a *App) findPlaces() error {
 	if err != nil {
 		return err
 	}
-	if err := slices.Concat(placeFaults(w.reachable(), a.Hosts), w.faults(), w.missed(a.borrowed)).err(); err != nil {
+	if err := slices.Concat(placeFaults(w.reachable(), a.Hosts), w.faults(), w.unknownHosts(), w.missed(a.borrowed)).err(); err != nil {
 		return err
 	}
 	if warning := separateSignIns(a, w.places); warning != "" {
@@ -105,13 +105,11 @@ func (w *placeWalk) routes(routes caddyhttp.RouteList, path string, above Place)
 		here.Path = fmt.Sprintf("%s.%d.handle", path, i)
 		narrow(&here, route.MatcherSets)
 		w.way = append(w.way, turn{path, i, route.Group, route.Terminal})
+		w.rawHandlers(route.HandlersRaw, here)
 		for j, h := range route.Handlers {
 			switch h := h.(type) {
 			case *Guard:
-				p := here
-				p.Path = fmt.Sprintf("%s.%d", here.Path, j)
-				p.Where = h.Source[""]
-				w.places, w.guards, w.ways = append(w.places, p), append(w.guards, h), append(w.ways, slices.Clone(w.way))
+				p := w.guard(h, here, j)
 				w.warnings = append(w.warnings, siteWarnings(placeName(p), before(routes, i, j), after(routes, h))...)
 			case *Portal:
 				w.portals = append(w.portals, here.Hosts)
@@ -121,6 +119,14 @@ func (w *placeWalk) routes(routes caddyhttp.RouteList, path string, above Place)
 		}
 		w.way = w.way[:len(w.way)-1]
 	}
+}
+
+// guard keeps a guard that is handler j of a route.
+func (w *placeWalk) guard(g *Guard, here Place, j int) Place {
+	here.Path = fmt.Sprintf("%s.%d", here.Path, j)
+	here.Where = g.Source[""]
+	w.places, w.guards, w.ways = append(w.places, here), append(w.guards, g), append(w.ways, slices.Clone(w.way))
+	return here
 }
 
 // reachable are the places that some host leads to.
@@ -138,15 +144,24 @@ func (w *placeWalk) faults() Faults {
 		if p.Hosts != nil && len(p.Hosts) == 0 {
 			fault(p, "`sallyport` stands below hosts that exclude each other, so no request reaches it; write one of them")
 		}
-		for _, h := range p.Hosts {
-			if strings.Contains(h, "{") {
-				fault(p, "the host "+h+" is not known before a request, which would then say itself what is guarded; write the host, or an environment variable that is set")
-			}
-		}
 		for j, q := range w.places[:i] {
 			if both(p, q) && !exclusive(w.ways[j], w.ways[i]) {
 				fault(p, "a second `sallyport` for hosts of the one at "+placeName(q)+", which has used up the sign-in by then; write one, or put each into a `handle` of its own")
 				break
+			}
+		}
+	}
+	return faults
+}
+
+// unknownHosts are those with a placeholder that stands for nothing yet. Start
+// asks, and not `caddy validate`, which may lack the service's environment.
+func (w *placeWalk) unknownHosts() Faults {
+	var faults Faults
+	for _, p := range w.places {
+		for _, h := range p.Hosts {
+			if strings.Contains(h, "{") {
+				faults = append(faults, Fault{Path: p.Path, Where: p.Where, Problem: "the host " + h + " is not known before a request, which would then say itself what is guarded; write the host, or an environment variable that is set"})
 			}
 		}
 	}
@@ -247,9 +262,9 @@ func intersect(outer, inner []string) []string {
 	for _, i := range inner {
 		for _, o := range outer {
 			switch {
-			case hostMatches(o, i):
+			case hostMatches(o, i), strings.Contains(i, "{"): // not known yet
 				hosts = append(hosts, i)
-			case hostMatches(i, o):
+			case hostMatches(i, o), strings.Contains(o, "{"):
 				hosts = append(hosts, o)
 			}
 		}

@@ -1,0 +1,225 @@
+package caddymodule
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/sallyport-auth/sallyport/internal/session"
+)
+
+// A1: the first rule that matches wins; what it does not say is the site's.
+func TestFirstRuleThatMatchesWins(t *testing.T) {
+	g := newGateway(t)
+	g.addAccount()
+	g.mustLoad(g.global("") + g.site("app.example.com", `
+	@named {
+		path /named/*
+		method GET
+	}
+	@broken expression `+"`{http.request.uri.query.n}.matches('(') || {http.request.uri.path} == '/broken/open'`"+`
+	sallyport {
+		deny account bob
+		rule /public/secret* {
+			allow group nobody
+		}
+		rule /public* {
+			bypass
+		}
+		rule /easy* {
+			require password
+		}
+		rule @named {
+			require password
+		}
+		rule {
+			path /inline/*
+			header X-Inline yes
+		} {
+			require password
+		}
+		rule /ops* {
+			allow group ops
+			require password
+		}
+	}
+	`+g.proxy())+
+		g.site("broken.example.com", "@broken expression `{http.request.header.N}.matches({http.request.header.N})`\nsallyport {\nrule @broken {\nbypass\n}\n}\n"+g.proxy()))
+	g.waitReady("app.example.com")
+	full := g.signedIn(session.LevelSecondFactor, "app.example.com")
+	pwd := g.signedIn(session.LevelPassword, "app.example.com")
+	nobody := header()
+	for _, c := range []struct {
+		path    string
+		who     change
+		more    change
+		want    int
+		sawUser string
+	}{
+		{"/", nobody, nil, 401, ""},
+		{"/", pwd, nil, 401, ""}, // needs the second factor
+		{"/", full, nil, 200, "alice"},
+		{"/public/x", nobody, nil, 200, ""},
+		{"/public/x", pwd, nil, 200, "alice"}, // a bypass tells who is signed in
+		{"/public/x", header("Cookie", "__Host-sallyport=forged"), nil, 200, ""},
+		{"/public/secret", nobody, nil, 401, ""},
+		{"/public/secret", full, nil, 403, ""},
+		{"/public/../x", nobody, nil, 401, ""},
+		{"/PUBLIC/x", nobody, nil, 200, ""}, // Caddy's matcher knows no case
+		{"/easy", pwd, nil, 200, "alice"},
+		{"/named/x", pwd, nil, 200, "alice"},
+		{"/named/x", pwd, method("PUT"), 401, ""},
+		{"/inline/x", pwd, header("X-Inline", "yes"), 200, "alice"},
+		{"/inline/x", pwd, nil, 401, ""},
+		{"/ops", pwd, nil, 200, "alice"},
+	} {
+		changes := []change{c.who}
+		if c.more != nil {
+			changes = append(changes, c.more)
+		}
+		got := g.get("app.example.com", c.path, changes...)
+		if got.status != c.want || got.header.Get("X-Saw-User") != c.sawUser {
+			t.Errorf("%s: %d as %q, want %d as %q", c.path, got.status, got.header.Get("X-Saw-User"), c.want, c.sawUser)
+		}
+	}
+	// V18: a matcher that cannot be evaluated opens nothing.
+	if got := g.get("broken.example.com", "/", header("N", "(")); got.reached() || got.status != http.StatusUnauthorized {
+		t.Errorf("an expression that fails: %d", got.status)
+	}
+	if got := g.get("broken.example.com", "/", header("N", "x")); !got.reached() {
+		t.Errorf("the same expression, good: %d", got.status)
+	}
+}
+
+// A2, T19: who gets what, signed out.
+func TestAnswersToWhoIsSignedOut(t *testing.T) {
+	g := newGateway(t)
+	g.addAccount()
+	g.guarded("cors_origins https://friend.example.com")
+	preflight := header("Access-Control-Request-Method", "PUT", "Access-Control-Request-Headers", "x-a")
+	friend, evil := header("Origin", "https://friend.example.com"), header("Origin", "https://evil.example.com")
+	for _, c := range []struct {
+		name    string
+		changes []change
+		want    int
+		headers map[string]string
+	}{
+		{"navigation", []change{navigation}, 302, nil},
+		{"form", []change{navigation, method("POST")}, 303, nil},
+		{"frame", []change{header("Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe")}, 401, nil},
+		{"prefetch", []change{navigation, header("Sec-Purpose", "prefetch")}, 503, nil},
+		{"script", []change{header("Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty")}, 401, map[string]string{"Content-Type": "application/problem+json"}},
+		{"listed script", []change{friend}, 401, map[string]string{"Access-Control-Allow-Origin": "https://friend.example.com", "Vary": "Origin"}},
+		{"other script", []change{evil}, 401, map[string]string{"Access-Control-Allow-Origin": ""}},
+		{"listed preflight", []change{method("OPTIONS"), preflight, friend}, 204, map[string]string{"Access-Control-Allow-Methods": "PUT", "Access-Control-Allow-Headers": "x-a"}},
+		{"other preflight", []change{method("OPTIONS"), preflight, evil}, 403, map[string]string{"Access-Control-Allow-Origin": ""}},
+		{"two origins", []change{method("OPTIONS"), preflight, friend, evil}, 403, map[string]string{"Access-Control-Allow-Origin": ""}},
+		{"plain OPTIONS", []change{method("OPTIONS")}, 401, nil},
+		{"early data", []change{method("POST"), header("Early-Data", "1")}, 425, nil},
+		{"TRACE", []change{method("TRACE")}, 405, nil},
+		{"unknown method", []change{method("FOO")}, 401, nil},
+	} {
+		got := g.get("app.example.com", "/", c.changes...)
+		if got.status != c.want || got.reached() || got.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %d %q, want %d", c.name, got.status, got.header.Get("Cache-Control"), c.want)
+		}
+		for name, want := range c.headers {
+			if got.header.Get(name) != want {
+				t.Errorf("%s: %s is %q, want %q", c.name, name, got.header.Get(name), want)
+			}
+		}
+	}
+	g.guarded("cors_preflight pass")
+	if got := g.get("app.example.com", "/", method("OPTIONS"), preflight, evil, header("Remote-User", "root")); !got.reached() || got.header.Get("X-Saw-User") != "" {
+		t.Errorf("cors_preflight pass: %d", got.status)
+	}
+	cookie := g.signedIn(session.LevelSecondFactor, "app.example.com")
+	if got := g.get("app.example.com", "/", cookie, method("POST"), header("Early-Data", "1")); got.status != http.StatusTooEarly {
+		t.Errorf("early data, signed in: %d", got.status)
+	}
+	if got := g.get("app.example.com", "/", cookie, header("X-Forwarded-Proto", "http"), func(r *http.Request) { r.Header["X-Forwarded-Proto"] = []string{"http"} }); got.status != http.StatusMisdirectedRequest {
+		t.Errorf("not secure: %d", got.status)
+	}
+}
+
+// While report_only is on, all goes on as before, and the log tells.
+func TestReportOnlyLetsEverythingThrough(t *testing.T) {
+	g := newGateway(t)
+	g.addAccount()
+	g.guarded("report_only\nrule /ops* {\nallow group nobody\n}")
+	cookie := g.signedIn(session.LevelSecondFactor, "app.example.com")
+	for name, changes := range map[string][]change{
+		"not signed in": {navigation},
+		"early data":    {method("POST"), header("Early-Data", "1"), cookie},
+		"preflight":     {method("OPTIONS"), header("Origin", "https://x.example", "Access-Control-Request-Method", "PUT")},
+	} {
+		got := g.get("app.example.com", "/", append(changes, header("Remote-User", "root"))...)
+		if !got.reached() || got.header.Get("X-Saw-User") == "root" || got.header.Get("Cache-Control") != "" {
+			t.Errorf("%s: %d as %q", name, got.status, got.header.Get("X-Saw-User"))
+		}
+		contains(t, g.logged(), `"why":"`+name+`"`)
+	}
+	if got := g.get("app.example.com", "/ops", cookie); !got.reached() {
+		t.Errorf("not allowed: %d", got.status)
+	}
+	contains(t, g.logged(), `"why":"not allowed"`)
+}
+
+// BenchmarkGuardSignedIn is the price of the guard for a request that passes:
+// compare `guarded` with `bare`, the same handlers without it.
+func BenchmarkGuardSignedIn(b *testing.B) {
+	g := newGateway(b)
+	g.addAccount()
+	g.guarded("rule /open* {\nbypass\n}")
+	cookie := g.signedIn(session.LevelSecondFactor, "app.example.com")
+	guard := started.current().guards[0]
+	app := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusOK)
+		return nil
+	})
+	sent := httptest.NewRequest("GET", "https://app.example.com/report?a=1", nil)
+	cookie(sent)
+	for _, h := range []string{"Accept: text/html", "Accept-Encoding: gzip", "Accept-Language: en", "User-Agent: Firefox", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document", "Referer: https://app.example.com/"} {
+		name, value, _ := strings.Cut(h, ": ")
+		sent.Header.Set(name, value)
+	}
+	sent.Header.Set("Cookie", sent.Header.Get("Cookie")+"; theme=dark; app_session=0123456789abcdef")
+	for name, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
+		"bare":    app.ServeHTTP,
+		"guarded": func(w http.ResponseWriter, r *http.Request) error { return guard.ServeHTTP(w, r, app) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			w := &discard{header: http.Header{}}
+			for b.Loop() {
+				r := *sent
+				r.Header = make(http.Header, len(sent.Header))
+				for k, v := range sent.Header {
+					r.Header[k] = v
+				}
+				repl := caddy.NewReplacer()
+				ctx := context.WithValue(context.WithValue(sent.Context(), caddy.ReplacerCtxKey, repl), caddyhttp.VarsCtxKey, map[string]any{})
+				w.status = 0
+				if err := serve(w, r.WithContext(ctx)); err != nil || w.status != http.StatusOK {
+					b.Fatal(fmt.Sprint(w.status, err))
+				}
+			}
+		})
+	}
+}
+
+// discard is an answer that goes nowhere.
+type discard struct {
+	header http.Header
+	status int
+}
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discard) WriteHeader(status int)      { d.status = status }
