@@ -93,8 +93,10 @@ func (v *guardVisit) refuseDenied(e *session.Entry, kind access.RequestKind) err
 	v.noStore()
 	switch kind {
 	case access.Navigation, access.NavigationPost, access.Frame:
+		frame := v.frame()
+		frame.Account = e.Account.Label()
 		return v.page(http.StatusForbidden, pages.Denied{
-			Frame: v.frame(), User: e.Account.Label(), App: v.title(), Switch: v.portalAddress("/sign-out"),
+			Frame: frame, User: e.Account.Label(), App: v.title(), Switch: v.portalAddress("/sign-out"),
 		})
 	}
 	v.corsHeaders()

@@ -6,9 +6,14 @@
 package e2e
 
 import (
+	"flag"
 	"testing"
 
 	"github.com/sallyport-auth/sallyport/internal/testtools"
 )
 
 func TestMain(m *testing.M) { testtools.Main(m) }
+
+// shots is a folder for a look at every page: go test ./e2e -run EveryPage
+// -shots /tmp/pages.
+var shots = flag.String("shots", "", "save screenshots of every page in this folder")

@@ -376,3 +376,20 @@ func (c *client) CookieNames(host string) []string {
 	}
 	return slices.Sorted(maps.Keys(names))
 }
+
+// plainHTTP is for single requests beside a browser.
+var plainHTTP = &http.Client{
+	Timeout:       30 * time.Second,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+func newRequest(t testing.TB, address string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func cookie(name, value string) *http.Cookie { return &http.Cookie{Name: name, Value: value} }

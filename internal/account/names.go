@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -27,8 +28,17 @@ var ErrName = errors.New("a name is 1 to 128 characters of a-z, 0-9 and . _ @ + 
 // a counter of its own (CVE-2026-47203).
 func NormaliseIdentifier(typed string) string {
 	s := norm.NFKC.String(typed)
-	s = cases.Fold().String(strings.TrimSpace(s))
+	s = cases.Fold().String(strings.Map(oneCherokeeCase, strings.TrimSpace(s)))
 	return norm.NFKC.String(s)
+}
+
+// oneCherokeeCase: package cases folds each of Cherokee's two cases to the
+// other, so that they would never meet.
+func oneCherokeeCase(r rune) rune {
+	if unicode.Is(unicode.Cherokee, r) {
+		return unicode.ToLower(r)
+	}
+	return r
 }
 
 // CheckName refuses what is not an account name (SPEC A4).

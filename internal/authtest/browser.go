@@ -22,6 +22,8 @@ type Browser struct {
 	// Address is the machine's address and port.
 	Address string
 	Agent   string
+	// NoRefresh leaves `Refresh: 0` alone.
+	NoRefresh bool
 	// Headers are sent with every request, in place of the browser's own.
 	Headers http.Header
 
@@ -160,7 +162,7 @@ func (b *Browser) Follow(p *Page) *Page {
 	b.T.Helper()
 	steps := p.Steps
 	for range maxSteps {
-		to := p.leads()
+		to := b.leads(p)
 		b.At = p.URL
 		if to == "" {
 			p.Steps = steps
@@ -174,11 +176,11 @@ func (b *Browser) Follow(p *Page) *Page {
 }
 
 // leads is where an answer sends the browser, "" for nowhere.
-func (p *Page) leads() string {
+func (b *Browser) leads(p *Page) string {
 	if p.Status/100 == 3 {
 		return p.Header.Get("Location")
 	}
-	if to, ok := strings.CutPrefix(p.Header.Get("Refresh"), "0; url="); ok {
+	if to, ok := strings.CutPrefix(p.Header.Get("Refresh"), "0; url="); ok && !b.NoRefresh {
 		return to
 	}
 	return ""
@@ -207,13 +209,20 @@ func (p *Page) Forms(t testing.TB) []Form {
 	}
 	var out []Form
 	for n := range root.Descendants() {
-		if n.Type == html.ElementNode && n.Data == "form" {
-			if f := readForm(n); len(f.Names) > 0 || !strings.HasSuffix(f.Action, "/sign-out") {
-				out = append(out, f)
-			}
+		if n.Type == html.ElementNode && n.Data == "form" && !within(n, "header") {
+			out = append(out, readForm(n))
 		}
 	}
 	return out
+}
+
+func within(n *html.Node, element string) bool {
+	for a := range n.Ancestors() {
+		if a.Data == element {
+			return true
+		}
+	}
+	return false
 }
 
 func readForm(n *html.Node) Form {

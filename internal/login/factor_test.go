@@ -105,7 +105,7 @@ func TestLockedAuthenticatorIsRefusedThoughTheCodeIsRight(t *testing.T) {
 	for i := range 4 {
 		f, err := s.Machine.SubmitTOTP(ctx, c, s.PasswordPassed(c, ann), ann.WrongCode())
 		wantProblem(t, f, err, "code.wrong")
-		if locked := ann.Factors()[0].Locked; locked != (i == 3) {
+		if locked := ann.Factors().Of(account.KindApp)[0].Locked; locked != (i == 3) {
 			t.Fatalf("locked %t after %d failures", locked, i+1)
 		}
 	}

@@ -37,6 +37,7 @@ func (m *Machine) Finish(ctx context.Context, c Client, f Flow, at Place, old se
 	s := session.Session{
 		ID: session.NewID(), Account: a.ID, Created: now, Expires: now.Add(m.Settings.SessionLife),
 		Idle: m.Settings.SessionIdle, AMR: methods(f), Network: c.Network, Browser: c.Agent,
+		Previous: a.LastSignIn,
 	}
 	if s.Created.Before(a.SessionsValidFrom) { // another node's clock is ahead
 		s.Created = a.SessionsValidFrom

@@ -70,7 +70,9 @@ type Session struct {
 	// Network and Browser are for the owner's list of sessions.
 	Network string
 	Browser string
-	Tokens  []Token
+	// Previous is when the account signed in before this; zero for never.
+	Previous time.Time
+	Tokens   []Token
 }
 
 // Token is the right of one browser at one host. The store keeps the hash of

@@ -11,7 +11,7 @@ func home(v *visit) error {
 	left, _ := v.person.Factors.BackupLeft()
 	view := pages.Home{
 		Frame: v.frame(), Apps: v.Apps.Open(v.person.Account),
-		SecondStep: v.person.Factors.Protected(), BackupCodes: left, LastSignIn: v.person.Account.LastSignIn,
+		SecondStep: v.person.Factors.Protected(), BackupCodes: left, LastSignIn: v.person.Session.Previous,
 	}
 	return v.show(http.StatusOK, view)
 }

@@ -161,6 +161,7 @@ func serveAsset(v *visit) error {
 }
 
 func serveIcon(v *visit) error {
-	http.Redirect(v.w, v.r, v.Config.Base+"/assets/"+v.Pages.AssetPath("icon.svg"), http.StatusFound)
+	v.w.Header().Set("Location", v.Config.Base+"/assets/"+v.Pages.AssetPath("icon.svg"))
+	v.w.WriteHeader(http.StatusFound) // no body: http.Redirect's is a page without our headers
 	return nil
 }

@@ -46,6 +46,7 @@ type way func(*web.Portal, *login.Settings)
 
 func combined(p *web.Portal, _ *login.Settings)  { p.Config.Combined = true }
 func onAppHost(p *web.Portal, _ *login.Settings) { p.Config.Origin, p.Config.Base = "", web.OwnPrefix }
+
 func needsFactor(_ *web.Portal, s *login.Settings) {
 	s.PortalNeeds, s.MayTurnOff = session.LevelSecondFactor, false
 }
@@ -100,7 +101,7 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	a := arrive(r)
 	path, own := strings.CutPrefix(r.URL.Path, web.OwnPrefix)
 	switch {
-	case s.portal.OwnHost() && a.Host != appHost:
+	case s.portal.OwnHost() && a.Host == portalHost:
 		s.portal.Serve(w, r, a, r.URL.Path)
 	case r.URL.Path == web.CallbackPath:
 		s.portal.ServeCallback(w, r, a)

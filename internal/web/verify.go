@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/login"
@@ -15,6 +16,7 @@ func showVerify(v *visit) error {
 		return err
 	}
 	view := pages.VerifyChoose{Frame: v.flowFrame(f)}
+	view.Problems = slices.DeleteFunc(view.Problems, func(p pages.Problem) bool { return p.Field != "method" }) // of the page before
 	offered := fs.Offered(a.LastMethod)
 	for i, k := range offered {
 		view.Choices = append(view.Choices, pages.Choice{

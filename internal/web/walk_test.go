@@ -168,7 +168,7 @@ func TestSignOutIsAPostAndEndsTheSessionOnEveryHost(t *testing.T) {
 	thief := b.Clone()
 	want(t, b.Open(portalURL+"/sign-out"), 200)
 	want(t, b.Open(appURL+"/"), 200, "app for ann") // the GET did nothing
-	page := b.Submit(b.Open(portalURL+"/sign-out"), "x", "y")
+	page := b.Submit(b.Open(portalURL + "/sign-out"))
 	if page.Path() != "/signed-out" || s.Events.Count(audit.SignedOut) != 1 {
 		t.Fatalf("at %s", page.URL)
 	}

@@ -1,0 +1,289 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/session"
+)
+
+// world is what the cache reads: sessions that can end, and a clock.
+type world struct {
+	mu    sync.Mutex
+	at    time.Time
+	ended map[string]bool
+	fails error
+	reads atomic.Int64
+	// before, where set, runs after the read and before its result is given.
+	before func()
+}
+
+func newWorld() *world { return &world{at: noon, ended: map[string]bool{}} }
+
+func (w *world) now() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.at }
+
+func (w *world) advance(d time.Duration) { w.mu.Lock(); w.at = w.at.Add(d); w.mu.Unlock() }
+
+func (w *world) end(cookie string) { w.mu.Lock(); w.ended[cookie] = true; w.mu.Unlock() }
+
+func (w *world) load(_ context.Context, k session.Key) (*session.Entry, error) {
+	w.reads.Add(1)
+	w.mu.Lock()
+	ended, fails, at, before := w.ended[k.Cookie], w.fails, w.at, w.before
+	w.mu.Unlock()
+	if before != nil {
+		before()
+	}
+	if fails != nil {
+		return nil, fails
+	}
+	if ended {
+		return nil, session.ErrNotFound
+	}
+	return &session.Entry{
+		Session: session.ID("s" + k.Cookie), Account: account.Account{ID: account.ID("a" + k.Cookie)},
+		Expires: noon.Add(time.Hour), Idle: time.Hour, Known: at,
+	}, nil
+}
+
+func key(cookie string) session.Key {
+	return session.Key{Purpose: session.ForApp, Host: "app.example", Cookie: cookie}
+}
+
+func newCache(w *world, max int) *session.Cache {
+	c := session.NewCache(w.load, w.now, max)
+	c.Live(true)
+	return c
+}
+
+func get(t *testing.T, c *session.Cache, cookie string, want error) {
+	t.Helper()
+	if _, err := c.Get(context.Background(), key(cookie)); !errors.Is(err, want) {
+		t.Fatalf("%s: %v, want %v", cookie, err, want)
+	}
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal(what)
+		}
+	}
+}
+
+func TestOnlyFirstSightWaitsAndRenewalIsOneInTheBackground(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	c := newCache(w, 10)
+	for range 100 {
+		get(t, c, "x", nil)
+	}
+	if w.reads.Load() != 1 {
+		t.Fatalf("%d reads", w.reads.Load())
+	}
+	hold := make(chan struct{})
+	w.mu.Lock()
+	w.before = func() { <-hold }
+	w.mu.Unlock()
+	w.advance(session.RenewAge)
+	for range 100 { // none waits for the renewal
+		get(t, c, "x", nil)
+	}
+	eventually(t, "it is not renewed", func() bool { return w.reads.Load() == 2 })
+	close(hold)
+	w.advance(session.MaxAge - session.RenewAge - 1)
+	time.Sleep(50 * time.Millisecond)
+	if w.reads.Load() != 2 {
+		t.Errorf("%d reads, want one renewal", w.reads.Load())
+	}
+}
+
+func TestNothingOlderThanFiveSecondsIsBelieved(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	c := newCache(w, 10)
+	get(t, c, "x", nil)
+	w.end("x") // and nobody tells
+	w.advance(session.MaxAge)
+	get(t, c, "x", session.ErrNotFound)
+	if _, _, n := c.Stats(); n != 0 {
+		t.Errorf("%d entries are left", n)
+	}
+	get(t, c, "y", nil)
+	w.advance(-time.Second) // a clock set back
+	w.end("y")
+	get(t, c, "y", session.ErrNotFound)
+	w = newWorld()
+	c = newCache(w, 10)
+	w.advance(time.Hour - time.Second)
+	get(t, c, "z", nil)
+	w.end("z")
+	w.advance(time.Second) // the session's own end
+	get(t, c, "z", session.ErrNotFound)
+}
+
+func TestRenewalThatFindsNothingForgetsAndOneThatFailsDoesNot(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	c := newCache(w, 10)
+	get(t, c, "x", nil)
+	w.mu.Lock()
+	w.fails = session.ErrUnavailable
+	w.mu.Unlock()
+	w.advance(session.RenewAge)
+	get(t, c, "x", nil)
+	eventually(t, "it is not renewed", func() bool { return w.reads.Load() >= 2 })
+	w.advance(session.MaxAge - session.RenewAge)
+	get(t, c, "x", session.ErrUnavailable) // its own age ended it
+	w.mu.Lock()
+	w.fails = nil
+	w.mu.Unlock()
+	get(t, c, "x", nil)
+	w.end("x")
+	w.advance(session.RenewAge)
+	get(t, c, "x", nil)
+	eventually(t, "it is not forgotten", func() bool { _, _, n := c.Stats(); return n == 0 })
+	get(t, c, "x", session.ErrNotFound)
+}
+
+func TestChangesForgetWhatTheyConcernAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, tell := range map[string]func(*session.Cache){
+		"session": func(c *session.Cache) { c.SessionChanged("sx") },
+		"account": func(c *session.Cache) { c.AccountChanged("ax") },
+		"reset":   func(c *session.Cache) { c.Reset() },
+	} {
+		w := newWorld()
+		c := newCache(w, 10)
+		get(t, c, "x", nil)
+		get(t, c, "y", nil)
+		w.end("x")
+		tell(c)
+		get(t, c, "x", session.ErrNotFound)
+		w.end("y")
+		if name != "reset" {
+			get(t, c, "y", nil) // another's is kept
+		}
+	}
+}
+
+// TestReadThatBeganBeforeAChangeIsNotKept: what it read may be older than what
+// ended it.
+func TestReadThatBeganBeforeAChangeIsNotKept(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*session.Cache){
+		"session":         func(c *session.Cache) { c.SessionChanged("sx") },
+		"account":         func(c *session.Cache) { c.AccountChanged("ax") },
+		"reset":           func(c *session.Cache) { c.Reset() },
+		"a silence":       func(c *session.Cache) { c.Live(false); c.Live(true) },
+		"another session": func(c *session.Cache) { c.SessionChanged("other") },
+	} {
+		w := newWorld()
+		c := newCache(w, 10)
+		w.before = func() { w.end("x"); change(c) }
+		get(t, c, "x", nil) // this request was in time
+		w.before = nil
+		get(t, c, "x", session.ErrNotFound)
+		if _, _, n := c.Stats(); n != 0 {
+			t.Errorf("%s: kept", name)
+		}
+	}
+}
+
+func TestWhileNothingIsHeardNothingNewIsKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	c := newCache(w, 10)
+	get(t, c, "old", nil)
+	c.Live(false)
+	get(t, c, "new", nil)
+	get(t, c, "new", nil)
+	if w.reads.Load() != 3 {
+		t.Errorf("%d reads: a new entry was kept", w.reads.Load())
+	}
+	w.end("old")
+	w.advance(session.RenewAge - 1)
+	get(t, c, "old", nil) // to its own age, no longer
+	w.advance(session.MaxAge - session.RenewAge + 1)
+	get(t, c, "old", session.ErrNotFound)
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	c := newCache(w, 50)
+	for i := range 1000 {
+		get(t, c, fmt.Sprint(i), nil)
+	}
+	if _, _, n := c.Stats(); n != 50 {
+		t.Errorf("%d entries", n)
+	}
+}
+
+// TestNoEndedSessionIsBelievedUnderLoad runs readers against revocations: once
+// a revocation was told, no request may pass. Run with -race.
+func TestNoEndedSessionIsBelievedUnderLoad(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	c := newCache(w, 64)
+	var done sync.WaitGroup
+	for i := range 100 {
+		cookie := fmt.Sprint(i)
+		var told atomic.Bool
+		for range 4 {
+			done.Go(func() {
+				for range 50 {
+					was := told.Load()
+					_, err := c.Get(context.Background(), key(cookie))
+					if was && err == nil {
+						t.Errorf("session %s passed after it was ended", cookie)
+					}
+				}
+			})
+		}
+		done.Go(func() {
+			w.end(cookie)
+			if i%2 == 0 {
+				c.SessionChanged(session.ID("s" + cookie))
+			} else {
+				c.AccountChanged(account.ID("a" + cookie))
+			}
+			told.Store(true)
+			w.advance(100 * time.Millisecond)
+		})
+	}
+	done.Wait()
+}
+
+func TestUseIsWrittenOnceAMinute(t *testing.T) {
+	t.Parallel()
+	var e session.Entry
+	var due atomic.Int64
+	for s := range 180 {
+		at := noon.Add(time.Duration(s) * time.Second)
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				if e.DueTouch(at) {
+					due.Add(1)
+				}
+				e.MarkUsed(at)
+			})
+		}
+		all.Wait()
+	}
+	if due.Load() != 3 || !e.Used().Equal(noon.Add(179*time.Second)) {
+		t.Errorf("%d writes, last use %s", due.Load(), e.Used())
+	}
+	e.MarkUsed(noon)
+	if !e.Used().Equal(noon.Add(179 * time.Second)) {
+		t.Error("the last use went back")
+	}
+}
