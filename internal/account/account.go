@@ -18,6 +18,9 @@ var ErrNotFound = errors.New("not found")
 // another account.
 var ErrTaken = errors.New("name or e-mail address is taken")
 
+// ErrLastMethod says that the account would be left without a second factor.
+var ErrLastMethod = errors.New("the last second factor")
+
 // ID is an account's immutable identity: 26 characters of lower-case base32,
 // 128 random bits. It is the `sub` of assertions and the associated data of
 // everything sealed for the account.

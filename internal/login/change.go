@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"errors"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
@@ -45,7 +46,7 @@ func (m *Machine) BeginCodes(ctx context.Context, c Client, p Person) (Flow, err
 
 func (m *Machine) enrolFlow(c Client, p Person) Flow {
 	f := m.newFlow(c, Enrol)
-	f.Account, f.Session, f.Since = p.Account.ID, p.Session.ID, m.Now()
+	f.Account, f.Session, f.Since = p.Account.ID, p.Session.ID, m.since(p.Account)
 	f.PasswordAt, f.FactorAt, f.FactorKind = p.Token.PasswordAt, p.Token.FactorAt, p.Token.FactorKind
 	f.Return = "/account/security"
 	return f
@@ -109,7 +110,11 @@ func (m *Machine) remove(ctx context.Context, c Client, p Person, at Place, name
 		return session.Credential{}, ErrStale
 	}
 	e := m.event(c, name, p.Account)
-	if err := m.Changer.RemoveFactors(ctx, p.Account.ID, ids, m.Now(), e); err != nil {
+	err := m.Changer.RemoveFactors(ctx, p.Account.ID, ids, m.Now(), e)
+	if errors.Is(err, account.ErrLastMethod) { // another one was removed meanwhile
+		return session.Credential{}, ErrConflict
+	}
+	if err != nil {
 		return session.Credential{}, err
 	}
 	m.Audit.Written(ctx, e)

@@ -43,7 +43,7 @@ func (m *Machine) ShowCodes(ctx context.Context, f Flow) (Flow, []string, error)
 	if f.Codes, err = m.Keys.Seal(sealCodes, []byte(f.Account), plain); err != nil {
 		return f, nil, err
 	}
-	f.CodesExpire = m.Now().Add(PendingLife)
+	f.CodesSet, f.CodesExpire = NewID(), m.Now().Add(PendingLife)
 	f, err = m.advance(ctx, f)
 	return f, codes, err
 }
@@ -64,7 +64,7 @@ func (m *Machine) adoptCodes(ctx context.Context, f Flow) (Flow, []string, error
 		if other.ID == f.ID || other.Account != f.Account || other.CodesWanted || len(other.Codes) == 0 || !m.Now().Before(other.CodesExpire) {
 			continue
 		}
-		f.Codes, f.CodesExpire = other.Codes, other.CodesExpire
+		f.Codes, f.CodesSet, f.CodesExpire = other.Codes, other.CodesSet, other.CodesExpire
 		f, err := m.advance(ctx, f)
 		if err != nil {
 			return f, nil, err
@@ -101,12 +101,16 @@ func (m *Machine) SaveCodes(ctx context.Context, c Client, f Flow, saved bool) (
 	if err != nil {
 		return f, err
 	}
-	set, hashes, err := m.hashSet(ctx, c, a, codes)
+	set, hashes, err := m.hashSet(ctx, c, a, f.CodesSet, codes)
 	if err != nil {
 		return f, err
 	}
 	e := m.event(c, audit.BackupCodesMade, a)
-	if err := m.Changer.ReplaceBackupCodes(ctx, set, hashes, m.Now(), e); err != nil {
+	err = m.Changer.ReplaceBackupCodes(ctx, set, hashes, m.Now(), e)
+	if errors.Is(err, account.ErrTaken) { // saved by an equal submission
+		return f, ErrConflict
+	}
+	if err != nil {
 		return f, err
 	}
 	m.Audit.Written(ctx, e)
@@ -120,10 +124,10 @@ func (m *Machine) SaveCodes(ctx context.Context, c Client, f Flow, saved bool) (
 }
 
 // hashSet hashes a set's codes under one fresh salt.
-func (m *Machine) hashSet(ctx context.Context, c Client, a account.Account, codes []string) (account.Factor, [][32]byte, error) {
+func (m *Machine) hashSet(ctx context.Context, c Client, a account.Account, id string, codes []string) (account.Factor, [][32]byte, error) {
 	version, pepper := m.Keys.ActivePepper(pepperBackup)
 	set := account.Factor{
-		ID: NewID(), Account: a.ID, Kind: account.KindBackup,
+		ID: id, Account: a.ID, Kind: account.KindBackup,
 		Created: m.Now(), Salt: factor.NewBackupSalt(), Pepper: version, Left: len(codes),
 	}
 	leave, err := m.Gate.Enter(ctx, c.Network, true)

@@ -58,11 +58,18 @@ type Changer interface {
 	// the same step, or "". It ends the account's sessions. account.ErrTaken
 	// when a factor with that id is there already.
 	AddFactor(ctx context.Context, f account.Factor, replaces string, now time.Time, events ...audit.Event) error
+	// AddFirstFactor is AddFactor for somebody who proved only a password:
+	// account.ErrTaken when the account has a method by now, so that of an
+	// owner and a thief at the same instant one is first.
+	AddFirstFactor(ctx context.Context, f account.Factor, now time.Time, events ...audit.Event) error
 	// ReplaceBackupCodes stores a new set with the hashes of its codes and
-	// removes the old set. It ends no session.
+	// removes the old set. It ends no session. account.ErrTaken when that
+	// very set is stored already: its spent codes would be good again.
 	ReplaceBackupCodes(ctx context.Context, set account.Factor, hashes [][32]byte, now time.Time, events ...audit.Event) error
 	// RemoveFactors removes the named factors, or all when ids is empty, and
-	// ends the account's sessions. account.ErrNotFound when none was there.
+	// ends the account's sessions. account.ErrNotFound when none was there,
+	// account.ErrLastMethod when the named ones are the last methods: only
+	// ids left empty removes those.
 	RemoveFactors(ctx context.Context, id account.ID, ids []string, now time.Time, events ...audit.Event) error
 }
 

@@ -95,16 +95,22 @@ func (m *Machine) ConfirmApp(ctx context.Context, c Client, f Flow, typed, label
 // addApp stores the factor, then raises the flow. The factor's identity was
 // made with its secret, so of two equal submissions the store refuses one.
 func (m *Machine) addApp(ctx context.Context, c Client, f Flow, a account.Account, step int64, label string) (Flow, error) {
-	now := m.Now()
+	now := m.since(a)
 	added := account.Factor{
 		ID: f.Pending.ID, Account: a.ID, Kind: account.KindApp, Label: cleanLabel(label),
 		Created: now, LastUsed: now, Sealed: f.Pending.Sealed, LastStep: step,
 	}
 	e := m.factorEvent(c, audit.FactorAdded, a, account.KindApp)
-	if err := m.Changer.AddFactor(ctx, added, f.Replaces, now, e); err != nil {
-		if errors.Is(err, account.ErrTaken) {
-			return f, ErrConflict
-		}
+	var err error
+	if f.FactorAt.IsZero() { // nothing but a password was proved
+		err = m.Changer.AddFirstFactor(ctx, added, now, e)
+	} else {
+		err = m.Changer.AddFactor(ctx, added, f.Replaces, now, e)
+	}
+	if errors.Is(err, account.ErrTaken) {
+		return f, ErrConflict
+	}
+	if err != nil {
 		return f, err
 	}
 	m.Audit.Written(ctx, e)

@@ -35,12 +35,9 @@ func (m *Machine) Finish(ctx context.Context, c Client, f Flow, at Place, old se
 	}
 	now := m.Now()
 	s := session.Session{
-		ID: session.NewID(), Account: a.ID, Created: now, Expires: now.Add(m.Settings.SessionLife),
+		ID: session.NewID(), Account: a.ID, Created: m.since(a), Expires: now.Add(m.Settings.SessionLife),
 		Idle: m.Settings.SessionIdle, AMR: methods(f), Network: c.Network, Browser: c.Agent,
 		Previous: a.LastSignIn,
-	}
-	if s.Created.Before(a.SessionsValidFrom) { // another node's clock is ahead
-		s.Created = a.SessionsValidFrom
 	}
 	cred := session.NewCredential(s.ID)
 	s.Tokens = []session.Token{{

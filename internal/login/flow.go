@@ -88,7 +88,9 @@ type Flow struct {
 	// Added is the id of the factor that this flow added, or "".
 	Added string
 	// Codes are backup codes that are shown but not saved yet, sealed.
-	Codes       []byte
+	Codes []byte
+	// CodesSet is the id that the set of these codes will have.
+	CodesSet    string
 	CodesExpire time.Time
 	// CodesWanted: new codes were asked for in place of the set there is.
 	CodesWanted bool

@@ -109,7 +109,7 @@ func (m *Machine) linkFlow(ctx context.Context, c Client, a account.Account) (Fl
 	f := m.newFlow(c, SignIn)
 	f.Account, f.Identifier, f.ByLink = a.ID, a.Label(), true
 	f.PasswordAt = m.Now()
-	f.Since, f.Needs = f.PasswordAt, m.Settings.PortalNeeds
+	f.Since, f.Needs = m.since(a), m.Settings.PortalNeeds
 	return f, m.Flows.CreateFlow(ctx, f)
 }
 

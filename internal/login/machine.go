@@ -161,6 +161,16 @@ func (m *Machine) Load(ctx context.Context, c Client, id FlowID) (Flow, error) {
 	return f, err
 }
 
+// since is the moment from which something begun now counts: not before the
+// account's sessions are valid from, which another node's clock, ahead of
+// ours, may have set.
+func (m *Machine) since(a account.Account) time.Time {
+	if now := m.Now(); now.After(a.SessionsValidFrom) {
+		return now
+	}
+	return a.SessionsValidFrom
+}
+
 // advance stores the flow and extends the flow's life, for a step that passed.
 func (m *Machine) advance(ctx context.Context, f Flow) (Flow, error) {
 	f.Expires = m.Now().Add(FlowLife)

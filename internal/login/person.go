@@ -72,10 +72,7 @@ func (m *Machine) replace(ctx context.Context, p Person, at Place) (session.Cred
 		return session.Credential{}, err
 	}
 	s, now := p.Session, m.Now()
-	s.ID, s.Created = session.NewID(), now
-	if s.Created.Before(a.SessionsValidFrom) {
-		s.Created = a.SessionsValidFrom
-	}
+	s.ID, s.Created = session.NewID(), m.since(a)
 	cred := session.NewCredential(s.ID)
 	t := p.Token
 	t.Hash, t.Purpose, t.Host, t.Issued = cred.Hash(), at.Purpose, at.Host, now

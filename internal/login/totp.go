@@ -140,6 +140,13 @@ func (m *Machine) matchApps(c Client, a account.Account, apps []*account.Factor,
 		case err == nil:
 			f.LastStep = step
 			f.Succeed(now)
+			// The failures were counted for all of them: a spare that is
+			// never used must not add them up over the years.
+			for _, other := range apps {
+				if !other.Locked {
+					other.Failures = 0
+				}
+			}
 			return append(events, m.factorEvent(c, audit.FactorRight, a, f.Kind)), nil
 		case errors.Is(err, factor.ErrCodeUsed):
 			outcome = err

@@ -52,12 +52,26 @@ func (s *Store) Factors(ctx context.Context, id account.ID) (all account.Factors
 // or the factor to replace, is not there; account.ErrTaken when a factor with
 // that id is.
 func (s *Store) AddFactor(ctx context.Context, f account.Factor, replaces string, now time.Time, events ...audit.Event) error {
+	return s.addFactor(ctx, f, replaces, false, now, events)
+}
+
+// AddFirstFactor implements login.Changer.
+func (s *Store) AddFirstFactor(ctx context.Context, f account.Factor, now time.Time, events ...audit.Event) error {
+	return s.addFactor(ctx, f, "", true, now, events)
+}
+
+func (s *Store) addFactor(ctx context.Context, f account.Factor, replaces string, first bool, now time.Time, events []audit.Event) error {
 	if f.Kind == account.KindBackup {
 		return errors.New("backup codes are replaced as a set")
 	}
 	return s.db.change(ctx, "adding a factor", func(ctx context.Context, q querier) error {
-		if err := bump(ctx, q, f.Account, now, true); err != nil {
+		if err := bump(ctx, q, f.Account, now, true); err != nil { // holds the account's row
 			return err
+		}
+		if n, err := methodsLeft(ctx, q, f.Account); err != nil {
+			return err
+		} else if first && n > 0 {
+			return refuse(account.ErrTaken)
 		}
 		if replaces != "" {
 			if n, err := deleteFactor(ctx, q, f.Account, replaces); err != nil {
@@ -81,6 +95,13 @@ func (s *Store) ReplaceBackupCodes(ctx context.Context, set account.Factor, hash
 	return s.db.change(ctx, "replacing backup codes", func(ctx context.Context, q querier) error {
 		if err := bump(ctx, q, set.Account, now, false); err != nil {
 			return err
+		}
+		var same int
+		if err := q.QueryRowContext(ctx, `SELECT count(*) FROM factors WHERE id = $1`, set.ID).Scan(&same); err != nil {
+			return err
+		}
+		if same > 0 {
+			return refuse(account.ErrTaken)
 		}
 		// The old set goes with all its codes: one made before is never good again.
 		if _, err := q.ExecContext(ctx, `DELETE FROM factors WHERE account = $1 AND kind = $2`, set.Account, account.KindBackup); err != nil {
@@ -122,8 +143,21 @@ func (s *Store) RemoveFactors(ctx context.Context, id account.ID, ids []string, 
 		if removed == 0 {
 			return refuse(account.ErrNotFound)
 		}
+		// Decided here, with the account's row held: two removals at once of
+		// two methods must not leave none.
+		if n, err := methodsLeft(ctx, q, id); err != nil {
+			return err
+		} else if n == 0 && len(ids) > 0 {
+			return refuse(account.ErrLastMethod)
+		}
 		return insertEvents(ctx, q, events)
 	})
+}
+
+// methodsLeft counts the account's methods, without backup codes.
+func methodsLeft(ctx context.Context, q querier, id account.ID) (n int, err error) {
+	err = q.QueryRowContext(ctx, `SELECT count(*) FROM factors WHERE account = $1 AND kind <> $2`, id, account.KindBackup).Scan(&n)
+	return n, err
 }
 
 // UnlockFactors sets the failures of all the account's factors to zero and

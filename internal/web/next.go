@@ -8,6 +8,9 @@ import (
 // next answers 303 to the page of the step that a flow waits for. Which step
 // that is, internal/login decides; here is only where its page is.
 func (v *visit) next(f login.Flow) error {
+	if err := v.bindBrowser(); err != nil { // a walk that goes on keeps its cookie
+		return err
+	}
 	if f.Purpose == login.StepUp {
 		return v.to("/account/security/confirm", "flow", string(f.ID))
 	}

@@ -31,6 +31,7 @@ type visit struct {
 	began   time.Time
 	person  *login.Person // set by signedIn
 	binding [32]byte      // set by bindBrowser
+	bound   bool          // bindBrowser was called
 	// verifying: a second factor is being proved at sign-in, where another
 	// one may be chosen.
 	verifying bool
@@ -80,6 +81,9 @@ const bindingBytes = 32
 // bindBrowser makes sure that the browser has a binding cookie, and lengthens
 // the life of the one it has, so that tabs do not overwrite each other's.
 func (v *visit) bindBrowser() error {
+	if v.bound {
+		return nil
+	}
 	if v.keys == nil {
 		return errNoKeys
 	}
@@ -92,7 +96,7 @@ func (v *visit) bindBrowser() error {
 		return err
 	}
 	v.jar.Set(v.w, session.CookieBrowser, text, session.BrowserLife)
-	v.client.Browser, v.binding = BrowserHash(raw), BindingHash(raw)
+	v.client.Browser, v.binding, v.bound = BrowserHash(raw), BindingHash(raw), true
 	return nil
 }
 

@@ -1,0 +1,119 @@
+package storetest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+)
+
+// Methods is the suite of what must hold when changes to one account's second
+// factors meet.
+func Methods(t *testing.T, open func(t *testing.T) Durable) {
+	runDurable(t, open, map[string]func(*testing.T, Durable){
+		"OfTwoFirstFactorsOneIsFirst":          firstFactorRace,
+		"FirstFactorIsRefusedAfterAnother":     firstFactorLate,
+		"LastMethodStays":                      lastMethodStays,
+		"TwoRemovalsAtOnceLeaveOne":            removalRace,
+		"SavedSetIsNotSavedAgain":              setSavedTwice,
+		"TurningOffRemovesTheLastMethodAsWell": lastMethodTurnedOff,
+	})
+}
+
+// succeeded counts nil errors and fails on any but nil and allowed.
+func succeeded(t *testing.T, errs []error, allowed error) (n int) {
+	t.Helper()
+	for _, err := range errs {
+		switch {
+		case err == nil:
+			n++
+		case !errors.Is(err, allowed):
+			t.Errorf("error %v, want %v", err, allowed)
+		}
+	}
+	return n
+}
+
+// An owner and a thief who knows the password confirm at the same instant.
+func firstFactorRace(t *testing.T, s Durable) {
+	a := withAccount(t, s)
+	errs := parallel(20, func(int) error {
+		return s.AddFirstFactor(deadline(t), newApp(a.ID, start()), start())
+	})
+	if n := succeeded(t, errs, account.ErrTaken); n != 1 {
+		t.Fatalf("%d were first", n)
+	}
+}
+
+func firstFactorLate(t *testing.T, s Durable) {
+	ctx, now := deadline(t), start()
+	a := withAccount(t, s)
+	set, hashes := newSet(a.ID, now)
+	must(t, s.ReplaceBackupCodes(ctx, set, hashes, now)) // codes alone are no method
+	must(t, s.AddFirstFactor(ctx, newApp(a.ID, now), now))
+	wantErr(t, s.AddFirstFactor(ctx, newApp(a.ID, now), now), account.ErrTaken)
+	must(t, s.AddFactor(ctx, newApp(a.ID, now.Add(time.Second)), "", now))
+}
+
+func lastMethodStays(t *testing.T, s Durable) {
+	ctx, now := deadline(t), start()
+	a := withAccount(t, s)
+	app := newApp(a.ID, now)
+	set, hashes := newSet(a.ID, now)
+	must(t, s.AddFactor(ctx, app, "", now))
+	must(t, s.ReplaceBackupCodes(ctx, set, hashes, now))
+	wantErr(t, s.RemoveFactors(ctx, a.ID, []string{app.ID}, now), account.ErrLastMethod)
+	got, err := s.Factors(ctx, a.ID)
+	must(t, err)
+	if len(got) != 2 {
+		t.Fatalf("%d factors are left", len(got))
+	}
+}
+
+func removalRace(t *testing.T, s Durable) {
+	ctx, now := deadline(t), start()
+	a := withAccount(t, s)
+	apps := []account.Factor{newApp(a.ID, now), newApp(a.ID, now.Add(time.Second))}
+	for _, app := range apps {
+		must(t, s.AddFactor(ctx, app, "", now))
+	}
+	errs := parallel(len(apps), func(i int) error {
+		return s.RemoveFactors(deadline(t), a.ID, []string{apps[i].ID}, now)
+	})
+	if n := succeeded(t, errs, account.ErrLastMethod); n != 1 {
+		t.Fatalf("%d of two were removed", n)
+	}
+}
+
+func lastMethodTurnedOff(t *testing.T, s Durable) {
+	ctx, now := deadline(t), start()
+	a := withAccount(t, s)
+	must(t, s.AddFactor(ctx, newApp(a.ID, now), "", now))
+	must(t, s.RemoveFactors(ctx, a.ID, nil, now))
+	got, err := s.Factors(ctx, a.ID)
+	must(t, err)
+	if len(got) != 0 {
+		t.Fatalf("%d factors are left", len(got))
+	}
+}
+
+// The same codes saved by a second submission would make a spent one good
+// again.
+func setSavedTwice(t *testing.T, s Durable) {
+	ctx, now := deadline(t), start()
+	a := withAccount(t, s)
+	set, hashes := newSet(a.ID, now)
+	must(t, s.ReplaceBackupCodes(ctx, set, hashes, now))
+	_, spent, err := s.SpendBackupCode(ctx, a.ID, set.ID, hashes[0], 100, now, silent)
+	must(t, err)
+	if !spent {
+		t.Fatal("a fresh code was not spent")
+	}
+	wantErr(t, s.ReplaceBackupCodes(ctx, set, hashes, now), account.ErrTaken)
+	_, spent, err = s.SpendBackupCode(ctx, a.ID, set.ID, hashes[0], 100, now, silent)
+	must(t, err)
+	if spent {
+		t.Fatal("a spent code was good again")
+	}
+}
