@@ -19,6 +19,7 @@ type guardRuntime struct {
 	app   *App
 	hosts []string // that it stands for
 	site  access.Options
+	alone []access.Options // site, for when no rule matches
 	rules []guardRule
 	names []string // identity headers, ours and the default ones
 }

@@ -49,7 +49,7 @@ func TestFirstRuleThatMatchesWins(t *testing.T) {
 			require password
 		}
 	}
-	`+g.proxy())+
+	`+g.proxy()) +
 		g.site("broken.example.com", "@broken expression `{http.request.header.N}.matches({http.request.header.N})`\nsallyport {\nrule @broken {\nbypass\n}\n}\n"+g.proxy()))
 	g.waitReady("app.example.com")
 	full := g.signedIn(session.LevelSecondFactor, "app.example.com")
@@ -152,7 +152,7 @@ func TestAnswersToWhoIsSignedOut(t *testing.T) {
 func TestReportOnlyLetsEverythingThrough(t *testing.T) {
 	g := newGateway(t)
 	g.addAccount()
-	g.guarded("report_only\nrule /ops* {\nallow group nobody\n}")
+	g.guarded("report_only on\nrule /ops* {\nallow group nobody\n}")
 	cookie := g.signedIn(session.LevelSecondFactor, "app.example.com")
 	for name, changes := range map[string][]change{
 		"not signed in": {navigation},

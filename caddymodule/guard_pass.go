@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -39,24 +40,48 @@ func (v *guardVisit) pass(e *session.Entry) error {
 // identify sets who is asking, from the server's record alone, in place of
 // what StripRequest removed.
 func (v *guardVisit) identify(e *session.Entry) {
-	groups, _ := account.SplitGroups(e.Account.Groups)
-	joined := strings.Join(groups, ",")
-	set := func(name, value string) {
-		if value != "" {
-			v.r.Header[textproto.CanonicalMIMEHeaderKey(name)] = []string{headerText(value)}
+	a := &e.Account
+	joined := joinGroups(a.Groups)
+	values := [...]string{a.Name, a.DisplayName, a.Email, joined}
+	lines := make([]string, len(values)) // of all four headers
+	for i, name := range [...]string{v.HeaderNames.User, v.HeaderNames.Name, v.HeaderNames.Email, v.HeaderNames.Groups} {
+		if values[i] != "" {
+			lines[i] = headerText(values[i])
+			v.r.Header[textproto.CanonicalMIMEHeaderKey(name)] = lines[i : i+1 : i+1]
 		}
 	}
-	set(v.HeaderNames.User, e.Account.Name)
-	set(v.HeaderNames.Name, e.Account.DisplayName)
-	set(v.HeaderNames.Email, e.Account.Email)
-	set(v.HeaderNames.Groups, joined)
 	if repl, ok := v.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Set("http.auth.user.id", e.Account.Name)
-		repl.Set("http.auth.user.account", string(e.Account.ID))
-		repl.Set("http.auth.user.name", e.Account.DisplayName)
-		repl.Set("http.auth.user.email", e.Account.Email)
-		repl.Set("http.auth.user.groups", joined)
+		repl.Map(func(key string) (any, bool) {
+			switch key {
+			case "http.auth.user.id":
+				return a.Name, true
+			case "http.auth.user.account":
+				return string(a.ID), true
+			case "http.auth.user.name":
+				return a.DisplayName, true
+			case "http.auth.user.email":
+				return a.Email, true
+			case "http.auth.user.groups":
+				return joined, true
+			}
+			return nil, false
+		})
 	}
+}
+
+// joinGroups lists the groups with a proper name, each once (SPEC A4).
+func joinGroups(groups []string) string {
+	var b strings.Builder
+	for i, g := range groups {
+		if !account.ValidGroup(g) || slices.Contains(groups[:i], g) {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(g)
+	}
+	return b.String()
 }
 
 // headerText leaves out what would end a header line.
@@ -73,20 +98,10 @@ func headerText(s string) string {
 // the app's own as they were sent.
 func stripCookies(h http.Header) {
 	lines := h["Cookie"]
-	if len(lines) == 0 {
-		return
-	}
 	kept := lines[:0:0]
 	for _, line := range lines {
-		var parts []string
-		for part := range strings.SplitSeq(line, ";") {
-			name, _, _ := strings.Cut(strings.TrimSpace(part), "=")
-			if strings.TrimSpace(part) != "" && !session.Ours(strings.TrimSpace(name)) {
-				parts = append(parts, strings.TrimSpace(part))
-			}
-		}
-		if len(parts) > 0 {
-			kept = append(kept, strings.Join(parts, "; "))
+		if line = withoutOurs(line); line != "" {
+			kept = append(kept, line)
 		}
 	}
 	if len(kept) == 0 {
@@ -94,6 +109,25 @@ func stripCookies(h http.Header) {
 		return
 	}
 	h["Cookie"] = kept
+}
+
+// withoutOurs is one Cookie header's text without our cookies.
+func withoutOurs(line string) string {
+	var b strings.Builder
+	for part := range strings.SplitSeq(line, ";") {
+		part = strings.TrimSpace(part)
+		name, _, _ := strings.Cut(part, "=")
+		if part == "" || session.Ours(strings.TrimSpace(name)) {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString("; ")
+		} else {
+			b.Grow(len(line))
+		}
+		b.WriteString(part)
+	}
+	return b.String()
 }
 
 // cookieFilter drops cookies of our names from what an app answers: an app

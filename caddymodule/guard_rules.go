@@ -14,11 +14,13 @@ import (
 type guardRule struct {
 	match   caddyhttp.MatcherSets
 	options access.Options
+	alone   []access.Options // options, for when this rule decides
 	bypass  bool
 }
 
 func (g *Guard) provisionRules(ctx caddy.Context) error {
 	g.site = g.Access.options()
+	g.alone = []access.Options{g.site}
 	for i := range g.Rules {
 		rule := &g.Rules[i]
 		loaded, err := ctx.LoadModule(rule, "MatcherSetsRaw")
@@ -29,7 +31,8 @@ func (g *Guard) provisionRules(ctx caddy.Context) error {
 		if err := sets.FromInterface(loaded); err != nil {
 			return err
 		}
-		g.rules = append(g.rules, guardRule{sets, access.Merge(g.site, rule.Access.options()), rule.Bypass})
+		merged := access.Merge(g.site, rule.Access.options())
+		g.rules = append(g.rules, guardRule{sets, merged, []access.Options{merged}, rule.Bypass})
 	}
 	return nil
 }
@@ -48,10 +51,10 @@ func (g *Guard) asks(r *http.Request) (all []access.Options, bypass bool) {
 			return append(g.allOptions(), g.site), false
 		}
 		if matched {
-			return []access.Options{rule.options}, rule.bypass
+			return rule.alone, rule.bypass
 		}
 	}
-	return []access.Options{g.site}, false
+	return g.alone, false
 }
 
 func (g *Guard) asksAmbiguous(r *http.Request) []access.Options {

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -139,7 +138,7 @@ func (g *gateway) waitHealth(host string, want int, limit time.Duration) {
 	}
 }
 
-// logged is everything that Caddy logged so far.
+// logged is what Caddy logged so far.
 func (g *gateway) logged() string {
 	text, _ := os.ReadFile(filepath.Join(g.dir, "log"))
 	return string(text)
@@ -289,14 +288,4 @@ func contains(t testing.TB, text string, parts ...string) {
 	if missing := slices.DeleteFunc(slices.Clone(parts), func(p string) bool { return strings.Contains(text, p) }); len(missing) > 0 {
 		t.Errorf("%q is not in\n%s", missing, text)
 	}
-}
-
-func testPort(t testing.TB) string { return strconv.Itoa(testtools.FreePort(t)) }
-
-func atoi(t testing.TB, s string) int {
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
