@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"net"
+	"net/url"
 	"strings"
 
 	"github.com/sallyport-auth/sallyport/internal/access"
@@ -48,10 +50,15 @@ func (a *App) Open(of account.Account) []pages.App {
 }
 
 // appAddress is where an app's host is opened. Without a portal of its own the
-// page is on that very host.
+// page is on that very host; with one, apps are reached by the scheme and
+// port that it is.
 func (a *App) appAddress(host string) string {
-	if a.Portal == "" {
+	u, err := url.Parse(a.Portal)
+	if err != nil || a.Portal == "" {
 		return "/"
 	}
-	return "https://" + host + "/"
+	if port := u.Port(); port != "" {
+		host = net.JoinHostPort(strings.Trim(host, "[]"), port)
+	}
+	return u.Scheme + "://" + host + "/"
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -78,18 +79,23 @@ func dialSQLite(ctx context.Context, path string) (_ *pools, err error) {
 // makePrivate creates the file with mode 0600, or takes others' rights from
 // one that exists: it holds hashes and sealed secrets. SQLite gives its WAL
 // and shared-memory files the mode of the database.
+//
+// An existing file is not opened here: closing it again would drop the locks
+// that this process holds on it through another connection (POSIX fcntl).
 func makePrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return f.Chmod(0o600)
+		return os.Chmod(path, 0o600)
 	}
 	return nil
 }
