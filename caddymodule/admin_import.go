@@ -120,6 +120,10 @@ func exportAccounts(o *operation, said exportArguments) (any, error) {
 		}
 		list.Accounts = append(list.Accounts, v)
 	}
-	o.record(audit.AccountsExported)
+	e := o.event(audit.AccountsExported, account.Account{})
+	if said.WithHashes {
+		e.Subject = "with password hashes"
+	}
+	o.engine.Record(o.ctx, e)
 	return list, nil
 }

@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
 	"github.com/sallyport-auth/sallyport/internal/keyring"
+	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
 // keyView is one key without its material.
@@ -18,12 +21,15 @@ type keyView struct {
 	Version uint32    `json:"version"`
 	State   string    `json:"state"`
 	Created time.Time `json:"created"`
+	// Nodes is how many nodes can check values with it.
+	Nodes int `json:"nodes"`
 }
 
 // keyList is the key ring in force on the node that answered.
 type keyList struct {
 	Fingerprint string    `json:"fingerprint"`
 	File        string    `json:"file"`
+	Nodes       int       `json:"nodes"` // that are live
 	Keys        []keyView `json:"keys"`
 }
 
@@ -31,8 +37,6 @@ type keyList struct {
 type keyArguments struct {
 	Purpose string `json:"purpose"`
 	Version uint32 `json:"version,omitempty"`
-	// AllNodes says that every node has this key already.
-	AllNodes bool `json:"all_nodes,omitempty"`
 }
 
 // changingKeys lets one call at a time read, change and replace the file.
@@ -42,9 +46,23 @@ func listKeys(o *operation, _ noArguments) (any, error) { return o.showKeys(), n
 
 func (o *operation) showKeys() keyList {
 	ring := o.engine.keys.Load().ring
-	list := keyList{Fingerprint: ring.Fingerprint(), File: o.engine.keyFile}
+	nodes, err := o.engine.nodes.live(o.ctx)
+	if err != nil {
+		o.app.log.Warn("the nodes cannot be asked for their keys", "error", err.Error())
+		o.warn("the other nodes could not be asked for their keys; they are told of this node's as soon as their store answers")
+	}
+	if names := foreignTo(ring.Fingerprint(), nodes); len(names) > 0 {
+		o.warn(fmt.Sprintf(foreignNodes, strings.Join(names, ", ")))
+	}
+	list := keyList{Fingerprint: ring.Fingerprint(), File: o.engine.keyFile, Nodes: len(nodes)}
 	for _, v := range ring.Versions() {
-		list.Keys = append(list.Keys, keyView{string(v.Purpose), v.Version, string(v.State), v.Created.UTC()})
+		k := keyView{string(v.Purpose), v.Version, string(v.State), v.Created.UTC(), 0}
+		for _, n := range nodes {
+			if slices.Contains(n.Keys, keyName(v.Purpose, v.Version)) {
+				k.Nodes++
+			}
+		}
+		list.Keys = append(list.Keys, k)
 	}
 	return list
 }
@@ -59,20 +77,33 @@ func addKey(o *operation, said keyArguments) (any, error) {
 // promoteKey makes an accepted key the one that is used. A node without that
 // key would refuse whatever this one makes with it.
 func promoteKey(o *operation, said keyArguments) (any, error) {
-	if !said.AllNodes && o.app.mayHaveNodes() {
-		return nil, refuse(http.StatusConflict, "with Redis and PostgreSQL there may be other nodes: copy the key ring to each, "+
-			"run `sallyport keys reload` there, then repeat this with --all-nodes-have-it")
-	}
 	return o.changeRing(audit.KeyPromoted, said, func(r *keyring.Ring) (*keyring.Ring, uint32, error) {
 		next, err := r.Promote(keyring.Purpose(said.Purpose), said.Version)
+		if err == nil {
+			err = o.everyNodeHas(said)
+		}
 		return next, said.Version, err
 	})
 }
 
-// mayHaveNodes reports whether another node can use the same stores: embedded
-// ones let one process in.
-func (a *App) mayHaveNodes() bool {
-	return a.Sessions.Engine != EngineEmbedded && a.Database.Engine == EnginePostgres
+// foreignNodes tells of another installation, on a terminal.
+const foreignNodes = "nodes with another key ring use the same store: %s; give each installation a prefix or a Redis of its own"
+
+// everyNodeHas refuses while some live node lacks a key. It asks the store
+// anew: a node may have started a moment ago.
+func (o *operation) everyNodeHas(said keyArguments) error {
+	nodes, err := o.engine.nodes.live(o.ctx)
+	if err != nil {
+		return err
+	}
+	if names := foreignTo(o.engine.keys.Load().ring.Fingerprint(), nodes); len(names) > 0 {
+		return refuse(http.StatusConflict, foreignNodes, strings.Join(names, ", "))
+	}
+	if names := lacking(keyName(keyring.Purpose(said.Purpose), said.Version), nodes); len(names) > 0 {
+		return refuse(http.StatusConflict, "%s key %d is not in force on %s: copy the key ring there and run `sallyport keys reload`; "+
+			"a node that was ended counts for a minute more", said.Purpose, said.Version, strings.Join(names, ", "))
+	}
+	return nil
 }
 
 // retireKey ends a key. What lasts and needs it is counted first.
@@ -134,6 +165,10 @@ func (o *operation) changeRing(name audit.Name, said keyArguments, change func(*
 	next, version, err := change(ring)
 	if errors.Is(err, keyring.ErrUnknownKey) || errors.Is(err, keyring.ErrActiveKey) {
 		return nil, refuse(http.StatusConflict, "%s", err)
+	}
+	var refused *problem
+	if errors.As(err, &refused) || errors.Is(err, session.ErrUnavailable) {
+		return nil, err
 	}
 	if err != nil {
 		return nil, refuseValue("%s", err)

@@ -2,6 +2,8 @@ package caddymodule
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -282,6 +284,47 @@ func TestImportAndExport(t *testing.T) {
 		if plain.Accounts[i].PasswordHash != "" || a.HasPassword != (a.PasswordHash == bcrypt) || a.Disabled != (a.Name == "finn") {
 			t.Errorf("%+v", a)
 		}
+	}
+}
+
+func TestAuditTellsThatHashesWereExported(t *testing.T) {
+	g := startCommanded(t)
+	g.ok(t, "account", "export")
+	g.ok(t, "account", "export", "--with-hashes")
+	var subjects []string
+	for wait := 0; len(subjects) < 2 && wait < 100; wait++ { // they are written in batches
+		time.Sleep(50 * time.Millisecond)
+		var list eventList
+		g.json(t, &list, "audit")
+		subjects = nil
+		for _, e := range list.Events {
+			if e.Event == string(audit.AccountsExported) {
+				subjects = append(subjects, e.Subject)
+			}
+		}
+	}
+	if strings.Join(subjects, ",") != "with password hashes," { // newest first
+		t.Errorf("%q", subjects)
+	}
+}
+
+// TestAnswersDoNotSteerTheTerminal: whoever sits at the address may not be a
+// Sallyport at all.
+func TestAnswersDoNotSteerTheTerminal(t *testing.T) {
+	g := startCommanded(t)
+	for _, answer := range []string{`{"status":422,"detail":"\u001b[2Jx"}`, `{"result":{},"warnings":["\u001b[2Jx"]}`} {
+		other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/problem+json")
+			if strings.Contains(answer, "422") {
+				w.WriteHeader(http.StatusUnprocessableEntity)
+			}
+			_, _ = w.Write([]byte(answer))
+		}))
+		g.address = other.Listener.Addr().String()
+		if r := g.run("", "account", "show", "anna"); !strings.Contains(r.err, "?[2Jx") || strings.Contains(r.err, "\x1b") {
+			t.Errorf("%q", r.err)
+		}
+		other.Close()
 	}
 }
 

@@ -53,7 +53,7 @@ func (f *adminFlags) call(c *cobra.Command, name string, arguments, result any) 
 		return err
 	}
 	for _, w := range answer.Warnings {
-		c.PrintErrln("Warning:", w)
+		c.PrintErrln("Warning:", harmless(w))
 	}
 	if err := json.Unmarshal(answer.Result, result); err != nil {
 		return refusedError("the answer of %s cannot be read: command and server are of different releases", p.address)
@@ -145,6 +145,7 @@ func readAnswer(p place, r *http.Response) (*adminAnswer, error) {
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/problem+json") || json.Unmarshal(text, told) != nil {
 		return nil, notRunning(p.address, fmt.Errorf("what answers there is not Sallyport (%s)", r.Status))
 	}
+	told.Detail = harmless(told.Detail) // whoever answered
 	switch told.Code {
 	case codeNoApp:
 		return nil, notRunning(p.address, told)

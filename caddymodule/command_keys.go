@@ -16,15 +16,12 @@ func keysCommand() *cobra.Command {
 			"promote the key, and retire the old one when nothing needs it any more.",
 	}
 	f.on(c)
-	var all bool
-	promote := keyCommand(f, "promote", "Uses an accepted key for everything new", 2, &all)
-	promote.Flags().BoolVar(&all, "all-nodes-have-it", false, "every node has this key; needed where there may be several")
 	c.AddCommand(
-		keyCommand(f, "list", "Lists the keys in force, without the keys themselves", 0, nil),
-		keyCommand(f, "add", "Makes a key that is accepted and not yet used", 1, nil),
-		promote,
-		keyCommand(f, "retire", "Ends a key that is not in use", 2, nil),
-		keyCommand(f, "reload", "Puts the file in force that was copied to this node", 0, nil),
+		keyCommand(f, "list", "Lists the keys in force, without the keys themselves", 0),
+		keyCommand(f, "add", "Makes a key that is accepted and not yet used", 1),
+		keyCommand(f, "promote", "Uses for everything new a key that all nodes accept", 2),
+		keyCommand(f, "retire", "Ends a key that is not in use", 2),
+		keyCommand(f, "reload", "Puts the file in force that was copied to this node", 0),
 	)
 	group(c)
 	return c
@@ -32,7 +29,7 @@ func keysCommand() *cobra.Command {
 
 // keyCommand is a command that takes a purpose, a purpose and a version, or
 // nothing, and prints the ring.
-func keyCommand(f *adminFlags, verb, short string, takes int, all *bool) *cobra.Command {
+func keyCommand(f *adminFlags, verb, short string, takes int) *cobra.Command {
 	use := verb + []string{"", " PURPOSE", " PURPOSE VERSION"}[takes]
 	return &cobra.Command{
 		Use: use, Short: short, Args: cobra.ExactArgs(takes),
@@ -43,7 +40,6 @@ func keyCommand(f *adminFlags, verb, short string, takes int, all *bool) *cobra.
 				if err != nil {
 					return err
 				}
-				key.AllNodes = all != nil && *all
 				said = key
 			}
 			var list keyList
@@ -76,9 +72,10 @@ func keyNamed(args []string) (keyArguments, error) {
 
 func (l keyList) people(p *printer) {
 	p.line("Key ring %s in %s", l.Fingerprint, l.File)
+	p.line("Live nodes: %d", l.Nodes)
 	var rows [][]string
 	for _, k := range l.Keys {
-		rows = append(rows, []string{k.Purpose, strconv.FormatUint(uint64(k.Version), 10), k.State, when(k.Created)})
+		rows = append(rows, []string{k.Purpose, strconv.FormatUint(uint64(k.Version), 10), k.State, when(k.Created), strconv.Itoa(k.Nodes)})
 	}
-	p.table("PURPOSE,VERSION,STATE,CREATED", rows)
+	p.table("PURPOSE,VERSION,STATE,CREATED,NODES", rows)
 }

@@ -132,17 +132,6 @@ func swap(t *testing.T, from, to string) {
 	}
 }
 
-// TestPromoteAsksForTheOtherNodes: a node without the key would sign out
-// everybody who was signed in with it.
-func TestPromoteAsksForTheOtherNodes(t *testing.T) {
-	g := startCommanded(t)
-	g.ok(t, "keys", "add", "cookie")
-	app := started.current()
-	app.Sessions.Engine, app.Database.Engine = EngineRedis, EnginePostgres
-	g.refused(t, 1, "--all-nodes-have-it", "keys", "promote", "cookie", "2")
-	g.ok(t, "keys", "promote", "cookie", "2", "--all-nodes-have-it")
-}
-
 func TestAReloadKeepsTheNewestApp(t *testing.T) {
 	t.Parallel()
 	var s startedApps

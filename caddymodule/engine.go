@@ -37,8 +37,8 @@ type shortStore interface {
 	login.Limiter
 	login.Tickets
 	Watch(session.Listener) (stop func())
-	PublishHosts(ctx context.Context, node string, hosts []string, ttl time.Duration) error
-	Hosts(ctx context.Context, now time.Time) ([]string, error)
+	PublishNode(ctx context.Context, id string, n session.Node, ttl time.Duration) error
+	Nodes(ctx context.Context, now time.Time) ([]session.Node, error)
 	Ping(ctx context.Context) error
 	Close() error
 }
@@ -71,6 +71,7 @@ type engine struct {
 	stops   []func()
 	closes  []func() error // the stores, which other engines may have too
 	hosts   *hostSet
+	nodes   *nodeSet
 	logs    *logSet
 }
 
@@ -99,7 +100,7 @@ func newEngine(durable *sqlstore.Store, short shortStore, keyFile string, gate *
 		Damaged: e.damaged,
 	}
 	e.cache = session.NewCache(e.reader.Read, time.Now, cacheSize)
-	e.hosts = newHostSet(e)
+	e.hosts, e.nodes = newHostSet(e), newNodeSet(e)
 	return e
 }
 

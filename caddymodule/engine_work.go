@@ -12,7 +12,7 @@ import (
 func (e *engine) begin(ctx context.Context) {
 	e.audit = audit.NewLog(e.durable, e.log, time.Now)
 	e.stops = append(e.stops, e.short.Watch(e.cache), e.audit.Close)
-	e.done.Go(func() { e.hosts.run(ctx) })
+	e.done.Go(func() { e.nodes.run(ctx) })
 	e.done.Go(func() { e.revoke(ctx) })
 	e.done.Go(func() { e.prune(ctx) })
 	e.ready.Store(true)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -63,8 +64,15 @@ func isLoopback(host string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// checkHost: a host that guards protect, or all below one.
+// checkHost: a host that guards protect, or all below one, with the port by
+// which browsers reach it where no listener here has it.
 func checkHost(s string) string {
+	if h, port, err := net.SplitHostPort(s); err == nil && strings.Trim(port, "0123456789") == "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return fmt.Sprintf("%q has no good port; write one like app.example.com:8443", s)
+		}
+		s = h
+	}
 	if s == "*" || strings.HasPrefix(s, "*.") && !strings.Contains(strings.TrimPrefix(s, "*."), ".") {
 		// Every host of the list may receive a sign-in: `*` would hand one to
 		// whatever an attacker writes as Host.

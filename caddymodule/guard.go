@@ -17,7 +17,8 @@ import (
 // guardRuntime is what Provision, and the app at Start, give a guard.
 type guardRuntime struct {
 	app   *App
-	hosts []string // that it stands for
+	hosts []string // that it stands for, without ports
+	reach []string // these as a request may name them: with the ports they have
 	site  access.Options
 	alone []access.Options // site, for when no rule matches
 	rules []guardRule
@@ -93,13 +94,7 @@ func (v *guardVisit) serve() error {
 
 // covers reports whether a request's host is one that this guard stands for.
 func (g *Guard) covers(hostport string) bool {
-	host := withoutPort(hostport)
-	for _, pattern := range g.hosts {
-		if hostMatches(pattern, host) {
-			return true
-		}
-	}
-	return false
+	return anyReaches(g.reach, hostport)
 }
 
 // originalURL is what the client asked for, before `rewrite`, `uri` and
@@ -138,6 +133,9 @@ func (v *guardVisit) guard() error {
 	kind := access.Classify(v.r)
 	entry, err := v.entry()
 	if bypass {
+		if kind == access.WebSocket && !v.originAllowed() {
+			entry = nil // a foreign page opened it: it is nobody's
+		}
 		return v.pass(entry)
 	}
 	if err != nil && !errors.Is(err, session.ErrNotFound) {

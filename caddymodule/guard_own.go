@@ -17,6 +17,7 @@ import (
 func (v *guardVisit) serveOwn() error {
 	path := strings.TrimPrefix(v.original.Path, web.OwnPrefix)
 	v.arrival = withID(v.arrival, v.r)
+	skipSecretPaths(v.r, path)
 	if earlyData(v.r) {
 		return v.refuseEarly()
 	}
@@ -30,11 +31,9 @@ func (v *guardVisit) serveOwn() error {
 		if path == "" {
 			path = "/"
 		}
-		skipSecretPaths(r, path)
 		v.app.web.Serve(v.w, r, v.arrival, path)
 		return nil
 	case path == "/callback" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
-		skipLog(r)
 		v.app.web.ServeCallback(v.w, r, v.arrival)
 		return nil
 	case path == "/sign-out":
@@ -68,7 +67,7 @@ func (a *App) serveHealth(w http.ResponseWriter) error {
 // skipSecretPaths keeps addresses that carry a secret out of Caddy's access
 // log (SECURITY decision 15).
 func skipSecretPaths(r *http.Request, path string) {
-	if strings.HasPrefix(path, "/link/") || path == "/continue" {
+	if strings.HasPrefix(path, "/link/") || path == "/continue" || path == "/callback" {
 		skipLog(r)
 	}
 }

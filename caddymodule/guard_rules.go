@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"context"
+	"maps"
 	"net/http"
 	"net/url"
 
@@ -68,8 +70,7 @@ func (g *Guard) asksAmbiguous(r *http.Request) []access.Options {
 			continue
 		}
 		for _, path := range readings {
-			matched, err := rule.match.AnyMatchWithError(reading(r, path))
-			if err != nil || matched {
+			if couldMatch(rule.match, reading(r, path)) {
 				all = append(all, rule.options)
 				break
 			}
@@ -87,6 +88,21 @@ func (g *Guard) allOptions() []access.Options {
 		}
 	}
 	return all
+}
+
+// couldMatch matches a reading twice: with the request's own placeholders, and
+// with placeholders that say what the reading says. A matcher may look at
+// either, and a match by one is enough to ask for what the rule asks.
+func couldMatch(match caddyhttp.MatcherSets, r *http.Request) bool {
+	if matched, err := match.AnyMatchWithError(r); err != nil || matched {
+		return true
+	}
+	// A replacer notes the time in the request's variables: in a copy of them.
+	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
+	own := r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, maps.Clone(vars)))
+	caddyhttp.NewTestReplacer(own) // puts itself into the request's context
+	matched, err := match.AnyMatchWithError(own)
+	return err != nil || matched
 }
 
 // reading is the request as it would be with another path.

@@ -3,18 +3,19 @@ package caddymodule
 import (
 	"context"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
-// How long a node's hosts are believed, and how often it says them again.
-const (
-	hostsLife  = 60 * time.Second
-	hostsEvery = 20 * time.Second
-	// hostsFresh bounds how often an unknown host is asked for in the store.
-	hostsFresh = time.Second
-)
+// hostsFresh bounds how often an unknown host is asked for in the store.
+const hostsFresh = time.Second
 
 // hostSet is the set of protected hosts, over all nodes. A wish or a ticket for
 // any other host is refused: else whoever asks a catch-all site with a Host of
@@ -26,12 +27,10 @@ type hostSet struct {
 	own    map[*App][]string
 	others map[string]bool
 	asked  time.Time
-
-	changed chan struct{} // wakes run
 }
 
 func newHostSet(e *engine) *hostSet {
-	return &hostSet{engine: e, own: map[*App][]string{}, others: map[string]bool{}, changed: make(chan struct{}, 1)}
+	return &hostSet{engine: e, own: map[*App][]string{}, others: map[string]bool{}}
 }
 
 // set replaces the hosts of one configuration; none removes it. The other
@@ -39,23 +38,31 @@ func newHostSet(e *engine) *hostSet {
 // and a host that was given up is to be refused.
 func (h *hostSet) set(a *App, hosts []string) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	delete(h.own, a)
 	if len(hosts) > 0 {
 		h.own[a] = hosts
 	}
-	select {
-	case h.changed <- struct{}{}:
-	default: // it will look anyway
-	}
+	h.mu.Unlock()
+	h.engine.nodes.wake()
 }
 
-// Known reports whether a host (with or without port) is protected here or on
-// another node.
-func (h *hostSet) Known(ctx context.Context, hostport string) (bool, error) {
-	host := withoutPort(hostport)
+// ours are the hosts that this node protects.
+func (h *hostSet) ours() (all []string) {
 	h.mu.RLock()
-	known, fresh := h.match(host), time.Since(h.asked) < hostsFresh
+	defer h.mu.RUnlock()
+	for _, own := range h.own {
+		all = append(all, own...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Known reports whether a host, with the port where it is not the scheme's own,
+// is protected here or on another node. The port counts: another program on
+// another port of the host must not be handed a ticket.
+func (h *hostSet) Known(ctx context.Context, hostport string) (bool, error) {
+	h.mu.RLock()
+	known, fresh := h.match(hostport), time.Since(h.asked) < hostsFresh
 	h.mu.RUnlock()
 	if known || fresh {
 		return known, nil
@@ -65,19 +72,17 @@ func (h *hostSet) Known(ctx context.Context, hostport string) (bool, error) {
 	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return h.match(host), nil
+	return h.match(hostport), nil
 }
 
-func (h *hostSet) match(host string) bool {
+func (h *hostSet) match(hostport string) bool {
 	for _, own := range h.own {
-		for _, pattern := range own {
-			if hostMatches(pattern, host) {
-				return true
-			}
+		if anyReaches(own, hostport) {
+			return true
 		}
 	}
 	for pattern := range h.others {
-		if hostMatches(pattern, host) {
+		if reaches(pattern, hostport) {
 			return true
 		}
 	}
@@ -86,44 +91,82 @@ func (h *hostSet) match(host string) bool {
 
 // refresh reads the union of all nodes.
 func (h *hostSet) refresh(ctx context.Context) error {
-	all, err := h.engine.short.Hosts(ctx, time.Now())
+	nodes, err := h.engine.short.Nodes(ctx, time.Now())
 	if err != nil {
 		return err
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.others, h.asked = map[string]bool{}, time.Now()
-	for _, pattern := range all {
-		h.others[pattern] = true
-	}
+	h.learn(nodes)
 	return nil
 }
 
-// publish tells the other nodes this node's hosts.
-func (h *hostSet) publish(ctx context.Context) error {
-	h.mu.RLock()
-	var all []string
-	for _, own := range h.own {
-		all = append(all, own...)
+func (h *hostSet) learn(nodes []session.Node) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.others, h.asked = map[string]bool{}, time.Now()
+	for _, n := range nodes {
+		for _, pattern := range n.Hosts {
+			h.others[pattern] = true
+		}
 	}
-	h.mu.RUnlock()
-	return h.engine.short.PublishHosts(ctx, h.engine.node, all, hostsLife)
 }
 
-func (h *hostSet) run(ctx context.Context) {
-	for {
-		try, stop := context.WithTimeout(ctx, 2*time.Second)
-		if err := h.publish(try); err == nil {
-			_ = h.refresh(try)
-		}
-		stop()
-		select {
-		case <-ctx.Done():
-			return
-		case <-h.changed:
-		case <-time.After(hostsEvery):
+// anyReaches reports whether one of the patterns reaches a host with its port.
+func anyReaches(patterns []string, hostport string) bool {
+	for _, p := range patterns {
+		if reaches(p, hostport) {
+			return true
 		}
 	}
+	return false
+}
+
+// reaches compares hosts as Caddy does, and ports exactly; no port is the
+// scheme's own.
+func reaches(pattern, hostport string) bool {
+	if pattern == hostport {
+		return true
+	}
+	host, own := withoutPort(hostport), withoutPort(pattern)
+	return hostport[len(host):] == pattern[len(own):] && hostMatches(own, host)
+}
+
+// reachOf lists how requests may name the hosts of a site: by the scheme's own
+// port (a proxy in front may have it), by the ports that its server listens
+// on, and as the app's `hosts` say.
+func reachOf(hosts []string, ports []int, listed []string) []string {
+	var all []string
+	for _, h := range hosts {
+		all = append(all, h)
+		if withoutPort(h) != h {
+			continue
+		}
+		for _, port := range ports {
+			if port != 80 && port != 443 {
+				all = append(all, h+":"+strconv.Itoa(port))
+			}
+		}
+		for _, l := range listed {
+			if own := withoutPort(l); own != l && hostMatches(h, own) {
+				all = append(all, l)
+			}
+		}
+	}
+	return all
+}
+
+// portsOf are the TCP ports that a server listens on.
+func portsOf(listen []string) []int {
+	var ports []int
+	for _, address := range listen {
+		a, err := caddy.ParseNetworkAddress(address)
+		if err != nil || a.IsUnixNetwork() || a.IsFdNetwork() {
+			continue
+		}
+		for port := a.StartPort; port <= a.EndPort && len(ports) < 64; port++ {
+			ports = append(ports, int(port))
+		}
+	}
+	return ports
 }
 
 // hostMatches compares as Caddy's host matcher does: `*` stands for one label,

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -36,6 +37,9 @@ func (a *App) findPlaces() error {
 	own := make([]string, len(a.Hosts))
 	for i, h := range a.Hosts {
 		own[i] = hostPattern(h)
+		if host, port, err := net.SplitHostPort(h); err == nil {
+			own[i] = hostPattern(host) + ":" + port
+		}
 	}
 	a.protected = slices.Clone(own)
 	for i, g := range w.guards {
@@ -43,7 +47,8 @@ func (a *App) findPlaces() error {
 		if len(g.hosts) == 0 {
 			g.hosts = own
 		}
-		a.protected = append(a.protected, g.hosts...)
+		g.reach = reachOf(g.hosts, w.ports[w.places[i].Server], own)
+		a.protected = append(a.protected, g.reach...)
 	}
 	slices.Sort(a.protected)
 	a.protected = slices.Compact(a.protected)
@@ -54,7 +59,7 @@ func (a *App) findPlaces() error {
 
 // walk looks at the routes of all servers, in the order of their names.
 func (a *App) walk() (*placeWalk, error) {
-	w := &placeWalk{}
+	w := &placeWalk{ports: map[string][]int{}}
 	held, err := a.ctx.AppIfConfigured("http")
 	if err != nil || held == nil {
 		return w, nil // no HTTP app, so nothing is served
@@ -70,6 +75,7 @@ func (a *App) walk() (*placeWalk, error) {
 	slices.Sort(names)
 	for _, name := range names {
 		server, first := httpApp.Servers[name], len(w.places)
+		w.ports[name] = portsOf(server.Listen)
 		w.routes(server.Routes, "servers."+name+".routes", Place{Server: name})
 		if server.Errors != nil {
 			w.warnings = append(w.warnings, errorWarnings(w.places[first:], server.Errors.Routes)...)
@@ -85,6 +91,7 @@ type placeWalk struct {
 	ways     [][]turn   // to each guard
 	portals  [][]string // the hosts of each sallyport_portal
 	warnings []string
+	ports    map[string][]int // that each server listens on
 
 	way []turn
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -150,7 +151,10 @@ func TestGuardStandsForItsHostsOnly(t *testing.T) {
 	all := *g
 	all.port = catchAll
 	for host, want := range map[string]int{
-		"listed.example.com": 401, "listed.example.com.": 401, "LISTED.example.com:8443": 401, "[::1]": 401, "[0:0::1]:99": 401,
+		"listed.example.com": 401, "listed.example.com.": 401, "[::1]": 401,
+		// The port that it listens on is its own; another one is another program's.
+		"LISTED.example.com:" + strconv.Itoa(catchAll): 401, "[0:0::1]:" + strconv.Itoa(catchAll): 401,
+		"listed.example.com:8443": 421, "[::1]:99": 421,
 		"x.many.example.com": 401, "many.example.com": 421, "a.b.many.example.com": 421, ".many.example.com": 421,
 		"evil.example.com": 421, "listed.example.com.evil": 421, "127.0.0.1": 421, "[::2]": 421, "app.example.com": 421,
 	} {
@@ -168,7 +172,7 @@ func TestGuardWithoutHostsRefuses(t *testing.T) {
 	g := newGateway(t)
 	g.guarded("rule /open* {\nbypass\n}")
 	lonely := *started.current().guards[0]
-	lonely.hosts = nil
+	lonely.hosts, lonely.reach = nil, nil
 	next := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
 		t.Error("a request passed")
 		return nil

@@ -48,6 +48,7 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 	original := originalURL(r)
 	frame := pages.Frame{Lang: p.app.Language, RequestID: a.RequestID}
 	path := original.Path
+	skipSecretPaths(r, path)
 	switch {
 	case path == healthPath:
 		return p.app.serveHealth(w)
@@ -64,7 +65,6 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 	if a.Secure {
 		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
 	}
-	skipSecretPaths(r, path)
 	r = r.Clone(r.Context())
 	r.URL = original
 	p.app.web.Serve(w, r, a, path)

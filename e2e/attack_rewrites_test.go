@@ -97,14 +97,14 @@ func TestTheDecisionIsOnWhatTheAppGets(t *testing.T) {
 // backslashes for slashes, and without what follows a semicolon.
 func readings(uri string) (all []string) {
 	plain, matrix := strings.ToLower(uri), regexp.MustCompile(";[^/]*")
-	for range 3 {
-		read := strings.ReplaceAll(plain, "\\", "/")
-		all = append(all, path.Clean(read), path.Clean(matrix.ReplaceAllString(read, "")))
+	for range 2 {
 		decoded, err := url.PathUnescape(plain)
 		if err != nil {
 			break
 		}
 		plain = decoded
+		read := strings.ReplaceAll(plain, "\\", "/")
+		all = append(all, path.Clean(read), path.Clean(matrix.ReplaceAllString(read, "")))
 	}
 	return all
 }

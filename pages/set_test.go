@@ -23,11 +23,11 @@ func TestWriteSetsEveryHeader(t *testing.T) {
 	t.Parallel()
 	s := newSet(t)
 	w := httptest.NewRecorder()
-	if err := s.Write(w, 429, Limited{Kind: LimitSignIn}); err != nil {
+	if err := s.Write(w, 403, Denied{User: "ann", App: "wiki"}); err != nil {
 		t.Fatal(err)
 	}
-	if w.Code != 429 {
-		t.Errorf("status %d, want 429", w.Code)
+	if w.Code != 403 {
+		t.Errorf("status %d, want 403", w.Code)
 	}
 	for name, want := range map[string]string{
 		"Content-Type":               "text/html; charset=utf-8",
@@ -123,6 +123,27 @@ func TestLinkKeepsItsTokenOutOfReferrers(t *testing.T) {
 	}
 	if n := strings.Count(w.Body.String(), "tok3n"); n != 1 {
 		t.Errorf("the token stands %d times in the page, want once, as the form's address", n)
+	}
+}
+
+// TestRefusalsAtASecretAddressKeepIt: a store that is away or a limit answers
+// at the address of a link that is not used yet.
+func TestRefusalsAtASecretAddressKeepIt(t *testing.T) {
+	t.Parallel()
+	s := newSet(t)
+	for _, view := range []View{
+		EnrolLink{Token: "x"},
+		Limited{Kind: LimitRequests},
+		Misdirected{Kind: MisdirectedHost},
+		CookiesBlocked{},
+		Busy{},
+		Unavailable{},
+		Failure{Kind: FailureServer},
+	} {
+		w := httptest.NewRecorder()
+		if err := s.Write(w, 200, view); err != nil || w.Header().Get("Referrer-Policy") != "strict-origin" {
+			t.Errorf("%T: %q %v", view, w.Header().Get("Referrer-Policy"), err)
+		}
 	}
 }
 

@@ -117,7 +117,13 @@ func (Help) page() string           { return "help" }
 // framable marks the one page that other pages may show in a frame.
 func (FrameSignIn) framable() {}
 
-// secretPath marks the pages whose own address is a secret.
-func (Link) secretPath() {}
-
-func (EnrolLink) secretPath() {}
+// secretPath marks the pages whose own address is a secret, or may be: a
+// refusal may stand at the address of a link that still opens.
+func (Link) secretPath()           {}
+func (EnrolLink) secretPath()      {}
+func (Limited) secretPath()        {}
+func (Misdirected) secretPath()    {}
+func (CookiesBlocked) secretPath() {}
+func (Busy) secretPath()           {}
+func (Unavailable) secretPath()    {}
+func (Failure) secretPath()        {}

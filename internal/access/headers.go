@@ -1,6 +1,7 @@
 package access
 
 import (
+	"io"
 	"net/http"
 	"strings"
 )
@@ -64,16 +65,39 @@ func StripUpgrade(h http.Header) {
 	keepTokens(h, "Connection", func(token string) bool { return !strings.EqualFold(token, "upgrade") })
 }
 
-// StripRequest does all of these to a request, its declared trailers
-// included: the server moves those out of the header.
+// StripRequest does all of these to a request, its trailers included: the
+// declared ones now, and those that turn up once the body has been read.
 func StripRequest(r *http.Request, names []string, trustedPeer bool) {
-	Strip(r.Header, names)
-	Strip(r.Trailer, names)
-	if !trustedPeer {
-		StripForwarded(r.Header)
-		StripForwarded(r.Trailer)
+	strip := func(h http.Header) {
+		Strip(h, names)
+		if !trustedPeer {
+			StripForwarded(h)
+		}
 	}
+	strip(r.Header)
 	StripUpgrade(r.Header)
+	strip(r.Trailer)
+	if r.Trailer == nil || r.Body == nil {
+		return // without a declared trailer the server passes none on
+	}
+	r.Body = &trailedBody{ReadCloser: r.Body, trailer: r.Trailer, strip: strip}
+}
+
+// trailedBody strips trailers at the end of a body. Go's server adds every
+// trailer that the client then sends to the map of the declared ones, whatever
+// its name, and a proxy that reads this body sends the map on.
+type trailedBody struct {
+	io.ReadCloser
+	trailer http.Header
+	strip   func(http.Header)
+}
+
+func (b *trailedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.strip(b.trailer)
+	}
+	return n, err
 }
 
 // named reports whether a header's name is one of names in some spelling.

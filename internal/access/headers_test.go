@@ -1,7 +1,9 @@
 package access
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -101,3 +103,32 @@ func BenchmarkStrip(b *testing.B) {
 		Strip(h, identity)
 	}
 }
+
+// Go's server adds undeclared trailers to the map of declared ones at the end
+// of the body.
+func TestTrailersThatComeLateAreStripped(t *testing.T) {
+	t.Parallel()
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	r.Trailer = http.Header{"X-Other": nil}
+	r.Body = &lateTrailers{trailer: r.Trailer}
+	StripRequest(r, []string{"Remote-User"}, false)
+	if _, err := io.ReadAll(r.Body); err != nil {
+		t.Fatal(err)
+	}
+	want := http.Header{"X-Other": {"kept"}}
+	if diff := cmp.Diff(want, r.Trailer); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// lateTrailers is a body whose end brings trailers that nobody announced.
+type lateTrailers struct{ trailer http.Header }
+
+func (b *lateTrailers) Read([]byte) (int, error) {
+	b.trailer["X-Other"] = []string{"kept"}
+	b.trailer["Remote_user"] = []string{"evil"}
+	b.trailer["X-Forwarded-For"] = []string{"10.0.0.1"}
+	return 0, io.EOF
+}
+
+func (*lateTrailers) Close() error { return nil }

@@ -66,13 +66,23 @@ func CheckEmail(email string) error {
 	if !ok || local == "" || len(email) > MaxEmail || strings.Contains(domain, "@") {
 		return fmt.Errorf("%q is not an e-mail address", email)
 	}
-	if strings.ContainsAny(email, " \t\r\n\x00\"(),:;<>[]\\") || strings.ContainsFunc(email, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
+	if strings.ContainsAny(email, " \t\r\n\x00\"(),:;<>[]\\") || strings.ContainsFunc(email, unseen) {
 		return fmt.Errorf("%q is not an e-mail address", email)
 	}
 	if !strings.Contains(domain, ".") || strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, ".") || strings.Contains(domain, "..") {
 		return fmt.Errorf("%q is not an e-mail address: its domain is not complete", email)
 	}
 	return nil
+}
+
+// unseen is for control characters and, beyond ASCII, all but letters, marks
+// and digits that can be seen: else two addresses could look like one.
+func unseen(r rune) bool {
+	if r > 0x7f {
+		return !unicode.In(r, unicode.L, unicode.M, unicode.Nd) ||
+			unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	}
+	return r < 0x20 || r == 0x7f
 }
 
 // EmailDomain returns the lower-case domain of a checked address, "" for none.

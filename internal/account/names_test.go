@@ -70,6 +70,7 @@ func TestAddressIsOnePlainAddress(t *testing.T) {
 	for _, bad := range []string{
 		"", "a", "@", "a@", "@b.c", "a@b", "evil@x.com@company.com", "a@b.c.", "a@.b.c", "a@b..c", "a@b.c@", `"a b"@c.d`, "a@[127.0.0.1]",
 		"a@b.c,d@e.f", "a@b.c;d@e.f", "<a@b.c>", "Ann <a@b.c>", "a(x)@b.c", "a@b.c\r\nBcc: d@e.f", "a\x00@b.c", "a b@c.d", "a@b.c ", `a\@b.c`,
+		"ann\u200b@b.c", "ann\u202e@b.c", "ann\u0085@b.c", "ann\u3164@b.c", "ann\ufe0f@b.c", "ann@b\u2028.c", "ann@b\u3002c.d", "ann\xff@b.c",
 		strings.Repeat("a", 251) + "@b.c",
 	} {
 		if account.CheckEmail(bad) == nil {

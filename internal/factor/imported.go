@@ -25,6 +25,7 @@ const (
 	maxSHACryptRounds = 2_000_000
 	maxScryptKiB      = 256 * 1024
 	maxImportedKiB    = 256 * 1024
+	maxImportedWork   = 1 << 20 // KiB times passes
 	maxImportedBytes  = 1024
 	maxBcryptPassword = 72
 )
@@ -36,7 +37,9 @@ const (
 // set-up link instead.
 func CheckImported(encoded string) error {
 	if _, _, _, err := parsePHC(encoded); err == nil {
-		return nil
+		// Verified like our own, but its costs are somebody else's choice.
+		_, _, err = importedCost(encoded)
+		return err
 	}
 	_, _, err := decodeImported(encoded)
 	return err
@@ -141,7 +144,7 @@ func importedCost(encoded string) (kind string, memoryKiB uint32, err error) {
 		memory, passes, lanes := number(m[1]), number(m[2]), number(m[3])
 		// Zero would make the library use values of its own.
 		fits := passes >= 1 && lanes >= 1 && lanes <= maxThreads && memory >= 8*lanes &&
-			memory <= maxImportedKiB && memory*passes <= maxMemoryWork
+			memory <= maxImportedKiB && memory*passes <= maxImportedWork
 		return bounded("argon2", memory, fits, tooMuch)
 	}
 	if m := scryptForm.FindStringSubmatch(encoded); m != nil {

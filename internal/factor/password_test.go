@@ -251,6 +251,22 @@ func TestUnusableHashOpensToNobody(t *testing.T) {
 	}
 }
 
+// TestImportedArgon2idIsBounded: what may stand in our own rows is more than
+// what is taken from elsewhere.
+func TestImportedArgon2idIsBounded(t *testing.T) {
+	t.Parallel()
+	good := hash(t, "a good password")
+	for costs, want := range map[string]bool{
+		"m=65536,t=3,p=4": true, "m=262144,t=3,p=1": true,
+		"m=1048576,t=1,p=1": false, "m=262144,t=16,p=1": false, "m=65536,t=64,p=1": false,
+	} {
+		err := factor.CheckImported(strings.Replace(good, "m=64,t=1,p=1", costs, 1))
+		if (err == nil) != want || !want && !errors.Is(err, factor.ErrHashUnusable) {
+			t.Errorf("%s: %v", costs, err)
+		}
+	}
+}
+
 func TestMemoryOfAHashIsKnownBeforehand(t *testing.T) {
 	t.Parallel()
 	for encoded, want := range map[string]uint32{

@@ -53,8 +53,8 @@ func New(now time.Time) (*Ring, error) {
 }
 
 // Create makes a new ring in a new file of mode 0600. A missing folder is made
-// with mode 0700. An existing file is never touched: the error then wraps
-// fs.ErrExist.
+// with mode 0700; one that others may write to is refused with ErrPermissions.
+// An existing file is never touched: the error then wraps fs.ErrExist.
 func Create(path string, now time.Time) (*Ring, error) {
 	ring, err := New(now)
 	if err != nil {
@@ -62,6 +62,9 @@ func Create(path string, now time.Time) (*Ring, error) {
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("create key ring folder: %w", err)
+	}
+	if err := checkFolder(filepath.Dir(path)); err != nil { // as Load would at the next start
+		return nil, fmt.Errorf("create key ring: %w", err)
 	}
 	temporary, err := ring.write(path)
 	if err != nil {

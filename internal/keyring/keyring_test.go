@@ -173,6 +173,9 @@ func TestOpenFileOrFolderIsRefused(t *testing.T) {
 	if _, err := keyring.Load(path); !errors.Is(err, keyring.ErrPermissions) {
 		t.Errorf("a folder that anyone can write to: %v", err)
 	}
+	if _, err := keyring.Create(filepath.Join(folder, "new"), start); !errors.Is(err, keyring.ErrPermissions) {
+		t.Errorf("a ring was made where anyone can write: %v", err)
+	}
 	if _, err := keyring.Load(filepath.Join(folder, "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing file: %v", err)
 	}

@@ -18,10 +18,11 @@ type HashGate struct {
 	free  int
 	known waitList
 	other waitList
+	heavy *HashGate // lets one run at once
 }
 
 // NewHashGate lets n hashes run at once, n ≥ 1.
-func NewHashGate(n int) *HashGate { return &HashGate{free: max(1, n)} }
+func NewHashGate(n int) *HashGate { return &HashGate{free: max(1, n), heavy: &HashGate{free: 1}} }
 
 // waitList holds waiters by network; networks take turns.
 type waitList struct {
@@ -67,6 +68,21 @@ func (g *HashGate) Enter(ctx context.Context, network string, known bool) (leave
 		g.leave()
 	}
 	return nil, err
+}
+
+// EnterHeavy is Enter for an imported hash that takes more memory than a new
+// one: of these only one runs at a time, so that the bound of memory holds.
+func (g *HashGate) EnterHeavy(ctx context.Context, network string, known bool) (leave func(), err error) {
+	leaveHeavy, err := g.heavy.Enter(ctx, network, known)
+	if err != nil {
+		return nil, err
+	}
+	leaveGate, err := g.Enter(ctx, network, known)
+	if err != nil {
+		leaveHeavy()
+		return nil, err
+	}
+	return func() { leaveGate(); leaveHeavy() }, nil
 }
 
 // leave hands the turn to the next waiter.

@@ -8,7 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/authtest"
+	"github.com/sallyport-auth/sallyport/internal/factor"
 	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/secret"
 )
 
 // queue enters the gate from networks one after the other and tells the order
@@ -98,6 +102,33 @@ func TestWaitingEndsAfterASecondAndLeaksNoTurn(t *testing.T) {
 		t.Fatalf("a turn was lost: %v", err)
 	}
 	again()
+}
+
+// TestHeavyHashesRunOneAtATime: four imported hashes of 256 MiB would take as
+// much as sixteen of our own.
+func TestHeavyHashesRunOneAtATime(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t)
+	heavy := func(_ *authtest.Person, a *account.Account) {
+		costs := authtest.Cheap
+		costs.MemoryKiB *= 2
+		hash, err := factor.HashPassword(secret.New(newPassword), costs)
+		s.Must(err)
+		a.PasswordHash = secret.New(hash)
+	}
+	s.Add("ann", heavy)
+	s.Add("ben")
+	leave, err := s.Machine.Gate.EnterHeavy(ctx, "holder", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := password(s, s.Client(), "ben", secret.New("correct horse ben"))
+	passed(t, f, err)
+	_, err = password(s, s.Client(), "ann", secret.New(newPassword))
+	wantErr(t, err, login.ErrBusy)
+	leave()
+	f, err = password(s, s.Client(), "ann", secret.New(newPassword))
+	passed(t, f, err)
 }
 
 func TestGateNeverLetsMoreThrough(t *testing.T) {

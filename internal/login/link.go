@@ -118,6 +118,6 @@ func (m *Machine) checkNew(a account.Account, pw secret.Text) *Problem {
 	if pw.IsZero() {
 		return &Problem{Field: "password", Key: "pw.empty"}
 	}
-	words := []string{a.Name, a.Email, m.Settings.Service}
+	words := []string{a.Name, a.Email, a.DisplayName, m.Settings.Service}
 	return newPasswordProblem(factor.CheckNew(pw, factor.Rules{Min: m.Settings.MinLength, Words: words}))
 }

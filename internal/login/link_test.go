@@ -27,9 +27,10 @@ func makeLink(s *authtest.Site, p *authtest.Person, purpose account.LinkPurpose)
 func TestSetUpLinkIsSpentOnceByAGoodPassword(t *testing.T) {
 	t.Parallel()
 	s := authtest.New(t)
-	ann, c := s.Add("ann", authtest.WithoutPassword), s.Client()
+	named := func(_ *authtest.Person, a *account.Account) { a.DisplayName = "Anna Lindqvist" }
+	ann, c := s.Add("ann", authtest.WithoutPassword, named), s.Client()
 	token, other := makeLink(s, ann, account.LinkSetUp), makeLink(s, ann, account.LinkEnrol)
-	for pw, key := range map[string]string{"": "pw.empty", "short": "pw.short", "password1234": "pw.common", "annannannann": "pw.common"} {
+	for pw, key := range map[string]string{"": "pw.empty", "short": "pw.short", "password1234": "pw.common", "annannannann": "pw.common", "annalindqvist7": "pw.common"} {
 		_, problems, err := s.Machine.ChoosePassword(ctx, c, token, secret.New(pw))
 		if err != nil || len(problems) != 1 || problems[0].Key != key {
 			t.Errorf("%q: %v %v, want %s", pw, problems, err, key)

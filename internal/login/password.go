@@ -114,7 +114,15 @@ func (m *Machine) lookUp(ctx context.Context, identifier string) (account.Accoun
 
 // comparePassword hashes exactly once, for unknown accounts too.
 func (m *Machine) comparePassword(ctx context.Context, c Client, a account.Account, known bool, pw secret.Text) (right, rehash bool, err error) {
-	leave, err := m.Gate.Enter(ctx, c.Network, known)
+	encoded := a.PasswordHash.Reveal()
+	if encoded == "" {
+		encoded = factor.DummyHash(m.Settings.Password)
+	}
+	enter := m.Gate.Enter
+	if factor.MemoryKiB(encoded, m.Settings.Password) > m.Settings.Password.MemoryKiB {
+		enter = m.Gate.EnterHeavy
+	}
+	leave, err := enter(ctx, c.Network, known)
 	if err != nil {
 		if errors.Is(err, ErrBusy) {
 			m.Audit.Record(ctx, m.event(c, audit.Busy, account.Account{}))
@@ -122,10 +130,6 @@ func (m *Machine) comparePassword(ctx context.Context, c Client, a account.Accou
 		return false, false, err
 	}
 	defer leave()
-	encoded := a.PasswordHash.Reveal()
-	if encoded == "" {
-		encoded = factor.DummyHash(m.Settings.Password)
-	}
 	right, rehash, err = factor.VerifyPassword(encoded, pw, m.Settings.Password)
 	if errors.Is(err, factor.ErrPasswordTooLong) {
 		// Nobody has such a password; the work is done all the same, so that

@@ -44,8 +44,8 @@ func calls(s *Store) map[string]func(context.Context) error {
 		"Clear":          func(ctx context.Context) error { return s.Clear(ctx, "key") },
 		"PutTicket":      func(ctx context.Context) error { return s.PutTicket(ctx, [32]byte{}, ticket) },
 		"TakeTicket":     func(ctx context.Context) error { _, err := s.TakeTicket(ctx, [32]byte{}, now); return err },
-		"PublishHosts":   func(ctx context.Context) error { return s.PublishHosts(ctx, "node", nil, time.Minute) },
-		"Hosts":          func(ctx context.Context) error { _, err := s.Hosts(ctx, now); return err },
+		"PublishNode":    func(ctx context.Context) error { return s.PublishNode(ctx, "id", session.Node{}, time.Minute) },
+		"Nodes":          func(ctx context.Context) error { _, err := s.Nodes(ctx, now); return err },
 		"Ping":           s.Ping,
 		"CheckServer":    s.CheckServer,
 	}
@@ -229,7 +229,7 @@ func TestWrongTypeUnderAnyKeyRefuses(t *testing.T) {
 		{limit[0], "Take GiveBack"},
 		{limit[1], "Take GiveBack"},
 		{s.keys.ticket([32]byte{}), "TakeTicket"},
-		{s.keys.hosts(), "PublishHosts Hosts"},
+		{s.keys.nodes(), "PublishNode Nodes"},
 	} {
 		for name := range strings.FieldsSeq(c.names) {
 			must(t, admin.FlushAll(ctx).Err())
@@ -307,9 +307,15 @@ func TestDamagedRecordRefuses(t *testing.T) {
 		must(t, admin.Set(ctx, s.keys.activity("sid"), text, 0).Err())
 		wantUnavailable(t, "last use "+text, calls(s)["LastUsed"](ctx))
 	}
-	for _, text := range []string{"", "soon []", "99999999999999 {"} {
-		must(t, admin.HSet(ctx, s.keys.hosts(), "node", text).Err())
-		wantUnavailable(t, "hosts "+text, calls(s)["Hosts"](ctx))
+	for _, text := range []string{"", "soon {}", "99999999999999 {", "99999999999999 null"} {
+		must(t, admin.HSet(ctx, s.keys.nodes(), "id", text).Err())
+		wantUnavailable(t, "nodes "+text, calls(s)["Nodes"](ctx))
+	}
+	// One without an end is in the way until a node next speaks.
+	must(t, admin.HSet(ctx, s.keys.nodes(), "id", "soon {}").Err())
+	must(t, s.PublishNode(ctx, "another", session.Node{Name: "web1"}, time.Minute))
+	if nodes, err := s.Nodes(ctx, time.Now()); err != nil || len(nodes) != 1 || nodes[0].Name != "web1" {
+		t.Errorf("a damaged node is not forgotten: %v, %v", nodes, err)
 	}
 	must(t, admin.Set(ctx, s.keys.ticket([32]byte{}), "?", 0).Err())
 	wantUnavailable(t, "ticket", calls(s)["TakeTicket"](ctx))
@@ -335,7 +341,7 @@ func TestTwoPrefixesDoNotMeet(t *testing.T) {
 		must(t, err)
 	}
 	must(t, staging.PutTicket(ctx, [32]byte{}, session.Ticket{Expires: now.Add(time.Minute)}))
-	must(t, staging.PublishHosts(ctx, "node", []string{"app.example"}, time.Minute))
+	must(t, staging.PublishNode(ctx, "id", session.Node{Hosts: []string{"app.example"}}, time.Minute))
 
 	if _, err := production.Session(ctx, v.ID); !errors.Is(err, session.ErrNotFound) {
 		t.Errorf("session: %v", err)
@@ -349,8 +355,8 @@ func TestTwoPrefixesDoNotMeet(t *testing.T) {
 	if _, err := production.TakeTicket(ctx, [32]byte{}, now); !errors.Is(err, session.ErrNotFound) {
 		t.Errorf("ticket: %v", err)
 	}
-	if hosts, err := production.Hosts(ctx, now); err != nil || len(hosts) > 0 {
-		t.Errorf("hosts: %v, %v", hosts, err)
+	if nodes, err := production.Nodes(ctx, now); err != nil || len(nodes) > 0 {
+		t.Errorf("nodes: %v, %v", nodes, err)
 	}
 	must(t, production.AccountChanged(ctx, "last"))
 	h.until(t, 5*time.Second, "own change", func() bool { return !h.accounts["last"].IsZero() })

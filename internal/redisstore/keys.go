@@ -27,7 +27,7 @@ import (
 //	lim:{sha256}             zset    counted tries by time, microseconds      window + 1 min
 //	lim:{sha256}:filled      hash    level, until, ids (see lua/take.lua)     30 days from the last fill
 //	ticket:{sha256}          string  ticket (JSON)                            60 s
-//	hosts:{all}              hash    node → its hosts and until when (JSON)   its longest node's
+//	nodes:{all}              hash    node → what it says, until when (JSON)   its longest node's
 //
 // The watcher hears every change under sess: and acct:. That is why last use
 // is elsewhere: even a new TTL on a watched key empties every node's memory.
@@ -43,7 +43,7 @@ func (k keys) beat(node string) string         { return k.prefix + "sess:beat:{"
 func (k keys) sessionsOf(id account.ID) string { return k.prefix + "sessions:{" + string(id) + "}" }
 func (k keys) account(id account.ID) string    { return k.prefix + "acct:{" + string(id) + "}" }
 func (k keys) activity(id session.ID) string   { return k.prefix + "act:{" + string(id) + "}" }
-func (k keys) hosts() string                   { return k.prefix + "hosts:{all}" }
+func (k keys) nodes() string                   { return k.prefix + "nodes:{all}" }
 
 // flowsPrefix is what the keys of all flows of one browser begin with.
 func (k keys) flowsPrefix(b login.BrowserHash) string { return k.prefix + "flow:{" + string(b) + "}:" }

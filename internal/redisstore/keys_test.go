@@ -110,7 +110,7 @@ func TestChangedKeysAreReadBack(t *testing.T) {
 			t.Errorf("%s is not watched", key)
 		}
 	}
-	for _, key := range []string{k.sessionsOf("x"), k.activity("x"), k.hosts(), k.limit("x")[0]} {
+	for _, key := range []string{k.sessionsOf("x"), k.activity("x"), k.nodes(), k.limit("x")[0]} {
 		if strings.HasPrefix(key, k.watched()[0]) || strings.HasPrefix(key, k.watched()[1]) {
 			t.Errorf("%s is watched, and each change would empty caches", key)
 		}

@@ -29,8 +29,8 @@ var (
 	takeText string
 	//go:embed lua/give_back.lua
 	giveBackText string
-	//go:embed lua/publish_hosts.lua
-	publishHostsText string
+	//go:embed lua/publish_node.lua
+	publishNodeText string
 
 	createSession = redis.NewScript(createSessionText)
 	indexSession  = redis.NewScript(indexSessionText)
@@ -42,5 +42,5 @@ var (
 	deleteFlow    = redis.NewScript(deleteFlowText)
 	take          = redis.NewScript(takeText)
 	giveBack      = redis.NewScript(giveBackText)
-	publishHosts  = redis.NewScript(publishHostsText)
+	publishNode   = redis.NewScript(publishNodeText)
 )

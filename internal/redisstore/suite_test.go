@@ -64,8 +64,8 @@ func TestStoreKeepsEveryContract(t *testing.T) {
 	t.Run("Tickets", func(t *testing.T) {
 		storetest.Tickets(t, opener(addr, func(s *Store) login.Tickets { return s }))
 	})
-	t.Run("Hosts", func(t *testing.T) {
-		storetest.Hosts(t, opener(addr, func(s *Store) storetest.HostsStore { return s }))
+	t.Run("Nodes", func(t *testing.T) {
+		storetest.Nodes(t, opener(addr, func(s *Store) storetest.NodesStore { return s }))
 	})
 	t.Run("Watch", func(t *testing.T) {
 		storetest.Watch(t, opener(addr, func(s *Store) storetest.WatchedStore { return s }))

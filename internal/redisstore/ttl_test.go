@@ -66,8 +66,9 @@ func fillWithEverything(t testing.TB, s *Store, after func(doing string)) {
 	}
 	step("Clear", s.Clear(ctx, "factor:"+typedIdentifier))
 	step("PutTicket", s.PutTicket(ctx, [32]byte{7}, session.Ticket{Session: v.ID, Account: v.Account, Host: "app.example", Expires: now.Add(session.TicketLife)}))
-	step("PublishHosts", s.PublishHosts(ctx, "node-1", []string{"app.example"}, time.Minute))
-	step("PublishHosts again", s.PublishHosts(ctx, "node-2", []string{"app.example"}, time.Second))
+	node := session.Node{Name: "web1", Hosts: []string{"app.example"}, Ring: "ring", Keys: []string{"cookie/1"}}
+	step("PublishNode", s.PublishNode(ctx, "node-1", node, time.Minute))
+	step("PublishNode again", s.PublishNode(ctx, "node-2", node, time.Second))
 }
 
 // A key without a TTL would lock somebody out, or let somebody in, for ever.
@@ -101,7 +102,7 @@ func TestEveryKeyHasATTLAtAllTimes(t *testing.T) {
 		}
 	}
 	fillWithEverything(t, s, look)
-	want := "sess: sess:beat: sessions: acct: act: flow: flows: lim: lim:filled ticket: hosts:"
+	want := "sess: sess:beat: sessions: acct: act: flow: flows: lim: lim:filled ticket: nodes:"
 	for kind := range strings.FieldsSeq(want) {
 		if !kinds[kind] {
 			t.Errorf("no key of kind %s was made: the test looks at too little", kind)

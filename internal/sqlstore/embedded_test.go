@@ -73,14 +73,14 @@ func TestPurgeRemovesWhatExpiredAndNothingElse(t *testing.T) {
 	must(t, e.Touch(ctx, "sid", now, time.Hour))
 	must(t, e.flush(ctx))
 	must(t, e.PutTicket(ctx, [32]byte{1}, session.Ticket{Expires: now.Add(time.Minute)}))
-	must(t, e.PublishHosts(ctx, "node", []string{"h"}, time.Minute))
+	must(t, e.PublishNode(ctx, "id", session.Node{Hosts: []string{"h"}}, time.Minute))
 	for range fiveInTen.N {
 		_, err := e.Take(ctx, "k", fiveInTen, now)
 		must(t, err)
 	}
 	rows := func() (n int) {
 		must(t, writer(t, e.db).QueryRow(`SELECT (SELECT COUNT(*) FROM flows) + (SELECT COUNT(*) FROM sessions)
-			+ (SELECT COUNT(*) FROM activity) + (SELECT COUNT(*) FROM tickets) + (SELECT COUNT(*) FROM hosts)
+			+ (SELECT COUNT(*) FROM activity) + (SELECT COUNT(*) FROM tickets) + (SELECT COUNT(*) FROM nodes)
 			+ (SELECT COUNT(*) FROM tries) + (SELECT COUNT(*) FROM waits)`).Scan(&n))
 		return n
 	}
@@ -89,7 +89,7 @@ func TestPurgeRemovesWhatExpiredAndNothingElse(t *testing.T) {
 		left  int
 	}{
 		{0, 11},
-		{time.Minute, 9},          // ticket, hosts
+		{time.Minute, 9},          // ticket, node
 		{10 * time.Minute, 4},     // tries
 		{30 * time.Minute, 3},     // flow
 		{time.Hour, 2},            // last use

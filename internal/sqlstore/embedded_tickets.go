@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/session"
@@ -44,40 +43,4 @@ func (e *Embedded) TakeTicket(ctx context.Context, hash [32]byte, now time.Time)
 		return session.Ticket{}, session.ErrNotFound
 	}
 	return t, nil
-}
-
-// PublishHosts says what hosts a node protects, in place of what it said
-// before, for ttl from now on.
-func (e *Embedded) PublishHosts(ctx context.Context, node string, hosts []string, ttl time.Duration) error {
-	if hosts == nil {
-		hosts = []string{}
-	}
-	record, err := encode(hosts)
-	if err != nil {
-		return err
-	}
-	return e.db.change(ctx, "publishing hosts", func(ctx context.Context, q querier) error {
-		_, err := q.ExecContext(ctx, `INSERT INTO hosts (node, expires, record) VALUES ($1, $2, $3)
-			ON CONFLICT (node) DO UPDATE SET expires = excluded.expires, record = excluded.record`,
-			node, micros(e.now().Add(ttl)), record)
-		return err
-	})
-}
-
-// Hosts returns what all live nodes protect, each once, sorted.
-func (e *Embedded) Hosts(ctx context.Context, now time.Time) (all []string, err error) {
-	err = e.db.view(ctx, "reading hosts", func(ctx context.Context, q querier) error {
-		all = nil
-		return each(ctx, q, func(rows *sql.Rows) error {
-			var hosts []string
-			err := rows.Scan(list{&hosts})
-			all = append(all, hosts...)
-			return err
-		}, `SELECT record FROM hosts WHERE expires > $1`, micros(now))
-	})
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(all)
-	return slices.Compact(all), nil
 }

@@ -19,6 +19,8 @@ var (
 	ErrSchemaNewer = errors.New("the database was migrated by a newer release")
 	// ErrForeignRing: the database belongs to another key ring.
 	ErrForeignRing = errors.New("the database belongs to another key ring")
+	// ErrNotDatabase: the file is there and is no SQLite database.
+	ErrNotDatabase = errors.New("the file is not a SQLite database")
 )
 
 // ErrCredentials is the cause of a session.ErrUnavailable when PostgreSQL
@@ -76,7 +78,7 @@ func again(err error) bool {
 
 // permanent reports whether waiting for the database cannot help.
 func permanent(err error) bool {
-	return errors.Is(err, ErrLocked) || errors.Is(err, ErrSchemaNewer) || errors.Is(err, ErrForeignRing)
+	return errors.Is(err, ErrLocked) || errors.Is(err, ErrSchemaNewer) || errors.Is(err, ErrForeignRing) || errors.Is(err, ErrNotDatabase)
 }
 
 func timedOut(ctx context.Context, err error) error {

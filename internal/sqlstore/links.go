@@ -11,11 +11,14 @@ import (
 )
 
 // CreateLink stores a new one-time link and ends the account's older links
-// of that purpose. account.ErrNotFound when there is no such account.
+// of that purpose. account.ErrNotFound when there is no such account, or it
+// is disabled: the link would open once it is enabled.
 func (s *Store) CreateLink(ctx context.Context, l account.Link, events ...audit.Event) error {
 	return s.db.change(ctx, "creating a link", func(ctx context.Context, q querier) error {
-		if _, err := s.lockAccount(ctx, q, l.Account); err != nil {
+		if a, err := s.lockAccount(ctx, q, l.Account); err != nil {
 			return err
+		} else if a.Disabled {
+			return refuse(account.ErrNotFound)
 		}
 		if _, err := q.ExecContext(ctx, `DELETE FROM links WHERE account = $1 AND purpose = $2`, l.Account, l.Purpose); err != nil {
 			return err
@@ -63,6 +66,9 @@ func (s *Store) UseLink(ctx context.Context, hash [32]byte, now time.Time,
 		old, err := s.lockAccount(ctx, q, l.Account)
 		if err != nil {
 			return err
+		}
+		if old.Disabled { // meanwhile
+			return refuse(account.ErrNotFound)
 		}
 		// The account is held now; the link may have been used meanwhile.
 		n, err := affected(ctx, q, `UPDATE links SET used = $2 WHERE hash = $1 AND used = 0`, hash[:], usedAt(now))

@@ -90,6 +90,30 @@ func TestFilesAreTheOwnersAlone(t *testing.T) {
 	}
 }
 
+func TestFilesOfACrashBecomeTheOwnersAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	one, two := filepath.Join(dir, "one.db"), filepath.Join(dir, "two.db")
+	s := OpenSQLite(one)
+	defer s.Close()
+	must(t, s.Migrate(t.Context()))
+	for _, end := range []string{"", "-wal", "-shm"} { // as they are after a power cut
+		text, err := os.ReadFile(one + end)
+		must(t, err)
+		must(t, os.WriteFile(two+end, text, 0o644))
+	}
+	left := OpenSQLite(two)
+	defer left.Close()
+	must(t, left.CreateAccount(t.Context(), account.Account{ID: "a", Name: "alice"}))
+	for _, end := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(two + end)
+		must(t, err)
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", two+end, info.Mode())
+		}
+	}
+}
+
 func TestFileIsOpenedDurably(t *testing.T) {
 	t.Parallel()
 	s, _ := openFile(t)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 const (
@@ -64,7 +65,7 @@ func dialSQLite(ctx context.Context, path string) (_ *pools, err error) {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
-	if err := write.PingContext(ctx); err != nil {
+	if err := firstRead(ctx, write); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
 	read, err := connectSQLite(path, "_query_only=1")
@@ -74,6 +75,17 @@ func dialSQLite(ctx context.Context, path string) (_ *pools, err error) {
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
 	return &pools{write: write, read: read, release: release}, nil
+}
+
+// firstRead opens the file, and tells one that is no database apart from one
+// that is away.
+func firstRead(ctx context.Context, db *sql.DB) error {
+	err := db.PingContext(ctx)
+	var answer *sqlite.Error
+	if errors.As(err, &answer) && answer.Code()&0xff == sqlite3.SQLITE_NOTADB {
+		return fmt.Errorf("%w: %w", ErrNotDatabase, err)
+	}
+	return err
 }
 
 // makePrivate creates the file with mode 0600, or takes others' rights from
@@ -90,12 +102,15 @@ func makePrivate(path string) error {
 	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return os.Chmod(path, 0o600)
+	// A WAL that a crash or a copy left behind keeps its own mode.
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(name)
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			err = os.Chmod(name, 0o600)
+		}
+		if err != nil && (name == path || !errors.Is(err, fs.ErrNotExist)) {
+			return err
+		}
 	}
 	return nil
 }

@@ -50,8 +50,8 @@ func TestEmbeddedKeepsEveryContract(t *testing.T) {
 	t.Run("Tickets", func(t *testing.T) {
 		storetest.Tickets(t, embedded(func(e *sqlstore.Embedded) login.Tickets { return e }))
 	})
-	t.Run("Hosts", func(t *testing.T) {
-		storetest.Hosts(t, embedded(func(e *sqlstore.Embedded) storetest.HostsStore { return e }))
+	t.Run("Nodes", func(t *testing.T) {
+		storetest.Nodes(t, embedded(func(e *sqlstore.Embedded) storetest.NodesStore { return e }))
 	})
 	t.Run("Watch", func(t *testing.T) {
 		storetest.Watch(t, embedded(func(e *sqlstore.Embedded) storetest.WatchedStore { return e }))

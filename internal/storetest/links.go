@@ -19,12 +19,29 @@ func Links(t *testing.T, open func(t *testing.T) Durable) {
 		"EndsWithANewerOne":           linkNewer,
 		"SurvivesARefusedChange":      linkRefusedChange,
 		"OfNobodyIsRefused":           linkOfNobody,
+		"OfADisabledAccountIsRefused": linkOfDisabled,
 		"AnotherAccountsLinkIsSpared": linkOfAnother,
 	})
 }
 
 func newLink(owner account.ID, now time.Time) account.Link {
 	return account.Link{Hash: newHash(), Account: owner, Purpose: account.LinkSetUp, Created: now, Expires: now.Add(time.Hour)}
+}
+
+// linkOfDisabled: an operator who disables an account may be in the middle of
+// another's making a link, or of the owner's using one.
+func linkOfDisabled(t *testing.T, s Durable) {
+	ctx, now := deadline(t), start()
+	a := withAccount(t, s)
+	l := newLink(a.ID, now)
+	must(t, s.CreateLink(ctx, l))
+	must(t, s.ChangeAccount(ctx, a.ID, now, true, func(a *account.Account) error {
+		a.Disabled = true
+		return nil
+	}))
+	_, err := s.UseLink(ctx, l.Hash, now, setPassword("chosen"))
+	wantErr(t, err, account.ErrNotFound)
+	wantErr(t, s.CreateLink(ctx, newLink(a.ID, now)), account.ErrNotFound)
 }
 
 func setPassword(hash string) func(*account.Account) error {

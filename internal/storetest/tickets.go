@@ -1,9 +1,7 @@
 package storetest
 
 import (
-	"context"
 	"errors"
-	"slices"
 	"testing"
 	"time"
 
@@ -64,47 +62,6 @@ func Tickets(t *testing.T, open func(t *testing.T) login.Tickets) {
 		wantErr(t, err, session.ErrNotFound)
 		_, err = s.TakeTicket(ctx, hash, now)
 		wantErr(t, err, session.ErrNotFound)
-	})
-}
-
-// HostsStore keeps which hosts each gateway node protects.
-type HostsStore interface {
-	// PublishHosts says what node protects, in place of what it said before,
-	// for ttl from now on.
-	PublishHosts(ctx context.Context, node string, hosts []string, ttl time.Duration) error
-	// Hosts returns what all live nodes protect, each once, in any order.
-	Hosts(ctx context.Context, now time.Time) ([]string, error)
-}
-
-// Hosts is the suite of HostsStore.
-func Hosts(t *testing.T, open func(t *testing.T) HostsStore) {
-	list := func(t *testing.T, s HostsStore) []string {
-		t.Helper()
-		got, err := s.Hosts(deadline(t), time.Now())
-		must(t, err)
-		slices.Sort(got)
-		return got
-	}
-	t.Run("AreTheUnionOfAllNodes", func(t *testing.T) {
-		t.Parallel()
-		s, ctx := open(t), deadline(t)
-		wantEqual(t, list(t, s), nil)
-		must(t, s.PublishHosts(ctx, "a", []string{"one.example", "two.example"}, time.Minute))
-		must(t, s.PublishHosts(ctx, "b", []string{"two.example", "*.three.example"}, time.Minute))
-		wantEqual(t, list(t, s), []string{"*.three.example", "one.example", "two.example"})
-		must(t, s.PublishHosts(ctx, "a", []string{"four.example:8443"}, time.Minute))
-		wantEqual(t, list(t, s), []string{"*.three.example", "four.example:8443", "two.example"})
-		must(t, s.PublishHosts(ctx, "b", nil, time.Minute))
-		wantEqual(t, list(t, s), []string{"four.example:8443"})
-	})
-	t.Run("OfASilentNodeEnd", func(t *testing.T) {
-		t.Parallel()
-		s, ctx := open(t), deadline(t)
-		must(t, s.PublishHosts(ctx, "stays", []string{"stays.example"}, time.Minute))
-		must(t, s.PublishHosts(ctx, "dies", []string{"dies.example", "stays.example"}, time.Second))
-		eventually(t, "the silent node's hosts end", func() bool {
-			return slices.Equal(list(t, s), []string{"stays.example"})
-		})
 	})
 }
 

@@ -58,8 +58,8 @@ CREATE TABLE tickets (
 ) STRICT;
 CREATE INDEX tickets_expires ON tickets (expires);
 
-CREATE TABLE hosts (
-    node    TEXT NOT NULL PRIMARY KEY,
+CREATE TABLE nodes (
+    id      TEXT NOT NULL PRIMARY KEY,
     expires INTEGER NOT NULL,
     record  TEXT NOT NULL
 ) STRICT;
