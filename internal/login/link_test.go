@@ -107,12 +107,17 @@ func TestEnrolLinkAsksForThePasswordUnderItsLimits(t *testing.T) {
 func TestLinkOpensOnlyWhatItIsFor(t *testing.T) {
 	t.Parallel()
 	s := authtest.New(t)
-	ann, off, c := s.Add("ann"), s.Add("off", authtest.Disabled), s.Client()
+	ann, off, c := s.Add("ann"), s.Add("off"), s.Client()
+	disabled := makeLink(s, off, account.LinkSetUp)
+	s.Must(s.Durable.ChangeAccount(ctx, off.ID, s.Clock.Now(), true, func(a *account.Account) error {
+		a.Disabled = true
+		return nil
+	}))
 	_, _, err := s.Machine.ChoosePassword(ctx, c, makeLink(s, ann, account.LinkEnrol), secret.New(newPassword))
 	wantErr(t, err, account.ErrNotFound)
 	_, _, err = s.Machine.UseEnrolLink(ctx, c, makeLink(s, ann, account.LinkSetUp), ann.Password)
 	wantErr(t, err, account.ErrNotFound)
-	_, _, err = s.Machine.ChoosePassword(ctx, c, makeLink(s, off, account.LinkSetUp), secret.New(newPassword))
+	_, _, err = s.Machine.ChoosePassword(ctx, c, disabled, secret.New(newPassword))
 	wantErr(t, err, account.ErrNotFound)
 	late := makeLink(s, ann, account.LinkSetUp)
 	s.Clock.Advance(login.SetUpLinkLife)
