@@ -62,11 +62,14 @@ func resetSecondFactor(o *operation, said namedArguments) (any, error) {
 		return nil, err
 	}
 	e := o.event(audit.SecondFactorReset, a)
-	err = o.engine.durable.RemoveFactors(o.ctx, a.ID, nil, o.now, e)
-	if errors.Is(err, account.ErrNotFound) { // none was enrolled: a lost link, perhaps
-		err = o.engine.durable.ChangeAccount(o.ctx, a.ID, o.now, true, func(*account.Account) error { return nil }, e)
+	// First, so that nobody who merely knows the password is faster than the
+	// link.
+	byLink := func(a *account.Account) error { a.EnrolByLink = true; return nil }
+	if err := o.engine.durable.ChangeAccount(o.ctx, a.ID, o.now, true, byLink, e); err != nil {
+		return nil, err
 	}
-	if err != nil {
+	err = o.engine.durable.RemoveFactors(o.ctx, a.ID, nil, o.now)
+	if err != nil && !errors.Is(err, account.ErrNotFound) { // none: a lost link, perhaps
 		return nil, err
 	}
 	o.done(e)

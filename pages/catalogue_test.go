@@ -248,8 +248,17 @@ func TestPluralForms(t *testing.T) {
 		n    int
 		want string
 	}{
-		{"en", 0, "other"}, {"en", 1, "one"}, {"de", 2, "other"}, {"fr", 0, "one"}, {"ja", 1, "other"},
-		{"ar", 0, "zero"}, {"ar", 1, "one"}, {"ar", 2, "two"}, {"ar", 103, "few"}, {"ar", 11, "many"}, {"ar", 100, "other"},
+		{"en", 0, "other"},
+		{"en", 1, "one"},
+		{"de", 2, "other"},
+		{"fr", 0, "one"},
+		{"ja", 1, "other"},
+		{"ar", 0, "zero"},
+		{"ar", 1, "one"},
+		{"ar", 2, "two"},
+		{"ar", 103, "few"},
+		{"ar", 11, "many"},
+		{"ar", 100, "other"},
 	} {
 		if got := plural(c.lang, c.n); got != c.want {
 			t.Errorf("%s %d: %s, want %s", c.lang, c.n, got, c.want)

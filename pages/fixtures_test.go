@@ -85,13 +85,19 @@ func fixtures(text string) []fixture {
 	return []fixture{
 		{"signin", signIn, func(p ...Problem) View { signIn.Problems = p; return signIn }, []Problem{{"username", IDEmpty, nil}, {"username", IDFormat, nil}}},
 		{"signin-plain", SignIn{}, nil, nil},
-		{"signin-combined", combined, func(p ...Problem) View { combined.Problems = p; return combined },
-			[]Problem{{"", SignInFailed, Args{"left": 2}}, {"username", IDEmpty, nil}, {"password", PwEmpty, nil}}},
-		{"password", password, func(p ...Problem) View { password.Problems = p; return password },
-			[]Problem{{"password", PwEmpty, nil}, {"password", SignInFailed, Args{"left": 1}}}},
+		{
+			"signin-combined", combined, func(p ...Problem) View { combined.Problems = p; return combined },
+			[]Problem{{"", SignInFailed, Args{"left": 2}}, {"username", IDEmpty, nil}, {"password", PwEmpty, nil}},
+		},
+		{
+			"password", password, func(p ...Problem) View { password.Problems = p; return password },
+			[]Problem{{"password", PwEmpty, nil}, {"password", SignInFailed, Args{"left": 1}}},
+		},
 		{"choose", choose, func(p ...Problem) View { choose.Problems = p; return choose }, []Problem{{"method", MethodEmpty, nil}}},
-		{"app", app, func(p ...Problem) View { app.Problems = p; return app },
-			[]Problem{wrong, empty(CodeEmpty), empty(CodeFormat), empty(CodeUsed), empty(CodeExpired), empty(CodeLate)}},
+		{
+			"app", app, func(p ...Problem) View { app.Problems = p; return app },
+			[]Problem{wrong, empty(CodeEmpty), empty(CodeFormat), empty(CodeUsed), empty(CodeExpired), empty(CodeLate)},
+		},
 		{"app-plain", VerifyApp{Frame: Frame{Lang: "tlh-XX"}}, nil, nil},
 		{"backup", backup, func(p ...Problem) View { backup.Problems = p; return backup }, []Problem{empty(BackupEmpty), {"code", BackupWrong, Args{"left": 4}}}},
 		{"setup", setUp, func(p ...Problem) View { setUp.Problems = p; return setUp }, []Problem{{"method", MethodEmpty, nil}}},
@@ -106,8 +112,10 @@ func fixtures(text string) []fixture {
 		{"expired", Expired{Frame: flow}, nil, nil},
 		{"signout", SignOut{account}, nil, nil},
 		{"signedout", SignedOut{Frame: flow, Start: "/sallyport/sign-in"}, nil, nil},
-		{"link", link, func(p ...Problem) View { link.Problems = p; return link },
-			[]Problem{{"password", PwShort, Args{"n": 15}}, {"password", PwLong, Args{"n": 128}}, {"password", PwCommon, nil}}},
+		{
+			"link", link, func(p ...Problem) View { link.Problems = p; return link },
+			[]Problem{{"password", PwShort, Args{"n": 15}}, {"password", PwLong, Args{"n": 128}}, {"password", PwCommon, nil}},
+		},
 		{"linkproblem", LinkProblem{flow}, nil, nil},
 		{"needlink", NeedLink{account, text}, nil, nil},
 		{"needlink-plain", NeedLink{account, ""}, nil, nil},

@@ -20,10 +20,14 @@ func TestRuleInheritsWhatItDoesNotSet(t *testing.T) {
 	for name, c := range map[string]struct{ rule, want Options }{
 		"nothing set": {Options{}, site},
 		"require":     {Options{Require: pwd}, Options{Require: pwd, Allow: site.Allow, Deny: site.Deny}},
-		"allow replaces": {Options{Allow: []Term{{Group, "ops"}}},
-			Options{Require: second, Allow: []Term{{Group, "ops"}}, Deny: site.Deny}},
-		"deny adds": {Options{Deny: []Term{{Group, "guests"}}},
-			Options{Require: second, Allow: site.Allow, Deny: []Term{{Account, "mallory"}, {Group, "guests"}}}},
+		"allow replaces": {
+			Options{Allow: []Term{{Group, "ops"}}},
+			Options{Require: second, Allow: []Term{{Group, "ops"}}, Deny: site.Deny},
+		},
+		"deny adds": {
+			Options{Deny: []Term{{Group, "guests"}}},
+			Options{Require: second, Allow: site.Allow, Deny: []Term{{Account, "mallory"}, {Group, "guests"}}},
+		},
 	} {
 		if diff := cmp.Diff(c.want, Merge(site, c.rule)); diff != "" {
 			t.Errorf("%s: %s", name, diff)

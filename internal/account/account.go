@@ -52,6 +52,10 @@ type Account struct {
 	// the session store says (a failover may bring an ended one back).
 	SessionsValidFrom time.Time
 
+	// EnrolByLink: an operator reset the second factor; whoever knows the
+	// password adds the next one only with the link that was made for it.
+	EnrolByLink bool
+
 	Created    time.Time
 	LastSignIn time.Time
 	// LastMethod is the kind of second factor used last; it is offered first.

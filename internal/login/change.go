@@ -18,7 +18,7 @@ func (m *Machine) BeginEnrol(ctx context.Context, c Client, p Person, replaces s
 	if !m.Fresh(p) {
 		return Flow{}, ErrStale
 	}
-	if !p.Factors.Protected() && m.Settings.EnrolByLink {
+	if !p.Factors.Protected() && (m.Settings.EnrolByLink || p.Account.EnrolByLink) {
 		return Flow{}, ErrNotAllowed
 	}
 	if replaces != "" {

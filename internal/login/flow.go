@@ -15,7 +15,11 @@ import (
 
 // Lives and sizes of flows (DESIGN "Hosts, cookies, tickets").
 const (
-	FlowLife        = 30 * time.Minute
+	FlowLife = 30 * time.Minute
+	// FlowMost bounds what its steps add to a flow's life: a sign-in and then
+	// the saving of backup codes. "Start again" must not keep a proved
+	// password alive for ever.
+	FlowMost        = time.Hour
 	FlowsPerBrowser = 20
 )
 
@@ -100,6 +104,8 @@ type Flow struct {
 	// ByLink says that the flow began with an operator's one-time link, which
 	// permits enrolment where `enrolment link` is set.
 	ByLink bool
+	// NeedsLink is the account's EnrolByLink when its password was proved.
+	NeedsLink bool
 	// Session is the portal session that a StepUp or Enrol belongs to.
 	Session session.ID
 	// Return is the portal page to go to after a StepUp or Enrol: a path

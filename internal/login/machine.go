@@ -174,6 +174,9 @@ func (m *Machine) since(a account.Account) time.Time {
 // advance stores the flow and extends the flow's life, for a step that passed.
 func (m *Machine) advance(ctx context.Context, f Flow) (Flow, error) {
 	f.Expires = m.Now().Add(FlowLife)
+	if last := f.Created.Add(FlowMost); f.Expires.After(last) {
+		f.Expires = last
+	}
 	return m.Flows.SaveFlow(ctx, f)
 }
 

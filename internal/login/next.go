@@ -51,7 +51,7 @@ func (m *Machine) Next(f Flow, fs account.Factors) Step {
 
 // firstFactor is the step of somebody who needs a second factor and has none.
 func (m *Machine) firstFactor(f Flow) Step {
-	if m.Settings.EnrolByLink && !f.ByLink {
+	if (m.Settings.EnrolByLink || f.NeedsLink) && !f.ByLink {
 		return StepNeedLink
 	}
 	return StepSetUp

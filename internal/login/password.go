@@ -54,7 +54,7 @@ func (m *Machine) SubmitPassword(ctx context.Context, c Client, f Flow, typed st
 		return m.refuse(ctx, f, *problem)
 	}
 	f.Account, f.PasswordAt = a.ID, m.Now()
-	f.Since = m.since(a)
+	f.Since, f.NeedsLink = m.since(a), a.EnrolByLink
 	f.Problems, f.Notices = nil, nil
 	return m.advance(ctx, f)
 }

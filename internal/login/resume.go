@@ -18,6 +18,7 @@ func (m *Machine) BeginFrom(ctx context.Context, c Client, p Person, w *Wish) (F
 	f.Wish, f.Needs, f.Identifier = w, session.LevelSecondFactor, p.Account.Label()
 	if !p.Token.PasswordAt.Before(m.Now().Add(-m.Settings.Reauthenticate)) {
 		f.Account, f.PasswordAt, f.Since = p.Account.ID, p.Token.PasswordAt, m.since(p.Account)
+		f.NeedsLink = p.Account.EnrolByLink
 	}
 	return f, m.Flows.CreateFlow(ctx, f)
 }

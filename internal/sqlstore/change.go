@@ -73,11 +73,11 @@ func updateAccount(ctx context.Context, q querier, a account.Account) error {
 	}
 	_, err = q.ExecContext(ctx, `UPDATE accounts SET email = $2, display_name = $3, group_names = $4,
 		password_hash = $5, password_changed = $6, provider = $7, disabled = $8,
-		generation = $9, sessions_valid_from = $10, last_sign_in = $11, last_method = $12
+		generation = $9, sessions_valid_from = $10, last_sign_in = $11, last_method = $12, enrol_by_link = $13
 		WHERE id = $1`,
 		a.ID, a.Email, a.DisplayName, groups,
 		a.PasswordHash.Reveal(), micros(a.PasswordChanged), a.Provider, a.Disabled,
-		a.Generation, micros(a.SessionsValidFrom), micros(a.LastSignIn), a.LastMethod)
+		a.Generation, micros(a.SessionsValidFrom), micros(a.LastSignIn), a.LastMethod, a.EnrolByLink)
 	return err
 }
 

@@ -83,6 +83,10 @@ func (s *Store) addFactor(ctx context.Context, f account.Factor, replaces string
 		if err := insertFactor(ctx, q, f); err != nil {
 			return err
 		}
+		// What an operator asked for after a reset is done.
+		if _, err := q.ExecContext(ctx, `UPDATE accounts SET enrol_by_link = $2 WHERE id = $1`, f.Account, false); err != nil {
+			return err
+		}
 		return insertEvents(ctx, q, events)
 	})
 }

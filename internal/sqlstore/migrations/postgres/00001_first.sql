@@ -21,7 +21,8 @@ CREATE TABLE accounts (
     sessions_valid_from BIGINT NOT NULL,
     created             BIGINT NOT NULL,
     last_sign_in        BIGINT NOT NULL,
-    last_method         TEXT NOT NULL
+    last_method         TEXT NOT NULL,
+    enrol_by_link       BOOLEAN NOT NULL
 );
 
 -- Names and e-mail addresses, all in one place so that nobody's name is

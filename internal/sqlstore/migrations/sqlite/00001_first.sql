@@ -21,7 +21,8 @@ CREATE TABLE accounts (
     sessions_valid_from INTEGER NOT NULL,
     created             INTEGER NOT NULL,
     last_sign_in        INTEGER NOT NULL,
-    last_method         TEXT NOT NULL
+    last_method         TEXT NOT NULL,
+    enrol_by_link       INTEGER NOT NULL
 ) STRICT;
 
 -- Names and e-mail addresses, all in one place so that nobody's name is
