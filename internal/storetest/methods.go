@@ -14,6 +14,7 @@ func Methods(t *testing.T, open func(t *testing.T) Durable) {
 	runDurable(t, open, map[string]func(*testing.T, Durable){
 		"OfTwoFirstFactorsOneIsFirst":          firstFactorRace,
 		"FirstFactorIsRefusedAfterAnother":     firstFactorLate,
+		"ResetIsOverWithTheNextFactor":         resetIsOver,
 		"LastMethodStays":                      lastMethodStays,
 		"TwoRemovalsAtOnceLeaveOne":            removalRace,
 		"SavedSetIsNotSavedAgain":              setSavedTwice,
@@ -54,6 +55,24 @@ func firstFactorLate(t *testing.T, s Durable) {
 	must(t, s.AddFirstFactor(ctx, newApp(a.ID, now), now))
 	wantErr(t, s.AddFirstFactor(ctx, newApp(a.ID, now), now), account.ErrTaken)
 	must(t, s.AddFactor(ctx, newApp(a.ID, now.Add(time.Second)), "", now))
+}
+
+func resetIsOver(t *testing.T, s Durable) {
+	ctx, now := deadline(t), start()
+	a := withAccount(t, s)
+	byLink := func() bool {
+		got, err := s.Account(ctx, a.ID)
+		must(t, err)
+		return got.EnrolByLink
+	}
+	must(t, s.ChangeAccount(ctx, a.ID, now, false, func(a *account.Account) error { a.EnrolByLink = true; return nil }))
+	if !byLink() {
+		t.Fatal("the reset was forgotten")
+	}
+	must(t, s.AddFirstFactor(ctx, newApp(a.ID, now), now))
+	if byLink() {
+		t.Fatal("a link is still asked for")
+	}
 }
 
 func lastMethodStays(t *testing.T, s Durable) {
