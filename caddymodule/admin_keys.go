@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/audit"
 	"github.com/sallyport-auth/sallyport/internal/keyring"
 	"github.com/sallyport-auth/sallyport/internal/session"
+	"github.com/sallyport-auth/sallyport/internal/sqlstore"
 )
 
 // keyView is one key without its material.
@@ -173,10 +174,22 @@ func (o *operation) changeRing(name audit.Name, said keyArguments, change func(*
 	if err != nil {
 		return nil, refuseValue("%s", err)
 	}
+	// Compared before the file is changed, remembered after: a file that could
+	// not be written must not be taken for an older copy.
+	err = o.engine.durable.CheckMarks(o.ctx, next.Marks())
+	if errors.Is(err, sqlstore.ErrOldRing) {
+		return nil, refuse(http.StatusConflict, "%s", err)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if next != ring {
 		if err := next.Save(o.engine.keyFile); err != nil {
 			return nil, refuse(http.StatusConflict, "%s", err)
 		}
+	}
+	if err := o.engine.durable.KeepMarks(o.ctx, next.Marks()); err != nil {
+		return nil, err
 	}
 	if err := o.engine.useKeys(next); err != nil {
 		return nil, err

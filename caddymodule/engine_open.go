@@ -127,6 +127,9 @@ func (e *engine) prepare(ctx context.Context) error {
 	if err := e.durable.BindRing(ctx, ring.Fingerprint()); err != nil {
 		return err
 	}
+	if err := e.durable.KeepMarks(ctx, ring.Marks()); err != nil {
+		return err
+	}
 	if err := e.short.Ping(ctx); err != nil {
 		return err
 	}

@@ -212,3 +212,32 @@ func rotate(t *testing.T, dir string, node func(name string) *operation) *operat
 	}
 	return first
 }
+
+// A stolen key that was retired must not come back with an older copy of the
+// file, nor must a node seal on with keys that others have left behind.
+func TestOlderCopyOfTheKeyRingIsRefused(t *testing.T) {
+	g := startCommanded(t)
+	file := filepath.Join(g.dir, "keys")
+	older, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.ok(t, "keys", "add", "cookie")
+	g.ok(t, "keys", "promote", "cookie", "2")
+	newest, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(content []byte) {
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(older)
+	g.refused(t, 1, "older copy", "keys", "reload")
+	g.refused(t, 1, "older copy", "keys", "add", "cookie")
+	put(newest)
+	g.ok(t, "keys", "retire", "cookie", "1")
+	put(newest)
+	g.refused(t, 1, "retired since", "keys", "reload")
+}

@@ -56,8 +56,9 @@ const (
 	Active State = "active"
 	// Accepted keys only check (open, verify, decode) values.
 	Accepted State = "accepted"
-	// Retired keys do nothing. They stay in the file, so that one retired too
-	// early can be brought back by hand: what it sealed is unreadable meanwhile.
+	// Retired keys do nothing. They stay in the file, so that their numbers are
+	// never used again. The database remembers that they were retired: a copy
+	// of the file from before is refused (sqlstore.ErrOldRing).
 	Retired State = "retired"
 )
 

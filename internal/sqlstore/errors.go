@@ -19,6 +19,9 @@ var (
 	ErrSchemaNewer = errors.New("the database was migrated by a newer release")
 	// ErrForeignRing: the database belongs to another key ring.
 	ErrForeignRing = errors.New("the database belongs to another key ring")
+	// ErrOldRing: the key ring's file is an older copy than the one that this
+	// database was last used with.
+	ErrOldRing = errors.New("the key ring is an older copy: take the newest one, from the node where keys were last changed or from a backup")
 	// ErrNotDatabase: the file is there and is no SQLite database.
 	ErrNotDatabase = errors.New("the file is not a SQLite database")
 )
@@ -78,7 +81,8 @@ func again(err error) bool {
 
 // permanent reports whether waiting for the database cannot help.
 func permanent(err error) bool {
-	return errors.Is(err, ErrLocked) || errors.Is(err, ErrSchemaNewer) || errors.Is(err, ErrForeignRing) || errors.Is(err, ErrNotDatabase)
+	return errors.Is(err, ErrLocked) || errors.Is(err, ErrSchemaNewer) || errors.Is(err, ErrForeignRing) ||
+		errors.Is(err, ErrOldRing) || errors.Is(err, ErrNotDatabase)
 }
 
 func timedOut(ctx context.Context, err error) error {

@@ -105,6 +105,7 @@ func TestStoreKeepsEveryContract(t *testing.T) {
 				"Accounts":    storetest.Accounts,
 				"Identifiers": storetest.Identifiers,
 				"Factors":     storetest.Factors,
+				"Marks":       storetest.Marks,
 				"Methods":     storetest.Methods,
 				"Proofs":      storetest.Proofs,
 				"BackupCodes": storetest.BackupCodes,

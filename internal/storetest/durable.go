@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
+	"github.com/sallyport-auth/sallyport/internal/keyring"
 	"github.com/sallyport-auth/sallyport/internal/login"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 )
@@ -28,6 +29,8 @@ type DurableStore interface {
 	CreateLink(ctx context.Context, l account.Link, events ...audit.Event) error
 	UnlockFactors(ctx context.Context, id account.ID, events ...audit.Event) error
 	BindRing(ctx context.Context, fingerprint string) error
+	CheckMarks(ctx context.Context, marks []keyring.Mark) error
+	KeepMarks(ctx context.Context, marks []keyring.Mark) error
 	Empty(ctx context.Context) (bool, error)
 }
 
