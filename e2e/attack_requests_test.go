@@ -55,8 +55,8 @@ var oddRequests = []struct {
 	{text: "GET http://{host}@evil.test/x HTTP/1.1\r\nHost: {host}\r\n{cookie}\r\n", everyone: []int{200, 400, 421}},
 	{text: "GET /x HTTP/1.1\r\nHost: localhost.:{port}\r\n{cookie}\r\n", everyone: []int{200, 401, 421}},
 	{text: "GET /x HTTP/1.1\r\nHost: localhost\r\n{cookie}\r\n", everyone: []int{401}}, // another host than the cookie's
-	{text: "GET /x HTTP/1.1\r\nHost: localhost:443\r\n{cookie}\r\n", everyone: []int{401}},
-	{text: "GET /x HTTP/1.1\r\nHost: localhost:0{port}\r\n{cookie}\r\n", everyone: []int{401}},
+	{text: "GET /x HTTP/1.1\r\nHost: localhost:443\r\n{cookie}\r\n", everyone: []int{421}},
+	{text: "GET /x HTTP/1.1\r\nHost: localhost:0{port}\r\n{cookie}\r\n", everyone: []int{421}},
 	{text: "GET /x HTTP/1.1\r\nHost: xn--lcalhost-p4a:{port}\r\n{cookie}\r\n", everyone: []int{200, 421}},
 	{text: "GET /x HTTP/1.1\r\nHost: l\xc3\xb6calhost:{port}\r\n{cookie}\r\n", everyone: []int{200, 400, 421}},
 	{text: "GET /x HTTP/1.1\r\nHost: localhost:{port}@evil.test\r\n{cookie}\r\n", everyone: []int{400}},
