@@ -76,7 +76,7 @@ func (a *App) provision(set *pages.Set) {
 	a.web = &web.Portal{
 		Config: web.Config{
 			Origin: a.Portal, Combined: a.Layout != "identifier_first", Service: a.Name,
-			Support: a.Support, Language: a.Language, SessionLife: time.Duration(a.Session.Lifetime),
+			Language: a.Language, SessionLife: time.Duration(a.Session.Lifetime),
 		},
 		Machine: a.machine, Reader: e.reader, Tickets: e.short, Hosts: e.hosts, Apps: a,
 		Pages: set, Audit: e, Log: a.log, Keys: e.webKeys,

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/sallyport-auth/sallyport/internal/login"
 )
 
 // setDefaults fills in what was not said. dataDir is Caddy's own.
@@ -51,22 +53,23 @@ func (s *Sessions) setDefaults(dataDir string) {
 	or(&s.Timeout, caddy.Duration(500*time.Millisecond))
 }
 
+// setDefaults takes the numbers from where the limits are enforced.
 func (l *Limits) setDefaults() {
+	d := login.DefaultLimits()
 	for _, w := range []struct {
 		to *Window
-		n  int
-		in time.Duration
+		is login.Limit
 	}{
-		{&l.PasswordAccount, 5, 10 * time.Minute},
-		{&l.PasswordUnknown, 20, time.Hour},
-		{&l.PasswordNetwork, 50, 10 * time.Minute},
-		{&l.Factor, 5, 10 * time.Minute},
-		{&l.Forms, 60, time.Minute},
+		{&l.PasswordAccount, d.PasswordAccount},
+		{&l.PasswordUnknown, d.PasswordUnknown},
+		{&l.PasswordNetwork, d.PasswordNetwork},
+		{&l.Factor, d.Factor},
+		{&l.Forms, d.Forms},
 	} {
-		or(&w.to.N, w.n)
-		or(&w.to.Window, caddy.Duration(w.in))
+		or(&w.to.N, w.is.N)
+		or(&w.to.Window, caddy.Duration(w.is.Window))
 	}
-	or(&l.FactorHard, 100)
+	or(&l.FactorHard, d.FactorHard)
 }
 
 // setDefaults fills in what was not said. The title is the host's first

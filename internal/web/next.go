@@ -3,6 +3,7 @@ package web
 import (
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
 // next answers 303 to the page of the step that a flow waits for. Which step
@@ -87,17 +88,14 @@ func (v *visit) finish(f login.Flow) error {
 	if f.Purpose != login.SignIn {
 		return v.to("/account/security", "flow", string(f.ID))
 	}
-	var old *login.Person
-	old, err := v.signedIn()
-	if err != nil {
+	var old session.ID // what this browser had before
+	switch p, err := v.signedIn(); {
+	case err != nil:
 		return err
+	case p != nil:
+		old = p.Session.ID
 	}
-	in := login.SignedIn{}
-	if old != nil {
-		in, err = v.Machine.Finish(v.ctx(), v.client, f, v.place(), old.Session.ID)
-	} else {
-		in, err = v.Machine.Finish(v.ctx(), v.client, f, v.place(), "")
-	}
+	in, err := v.Machine.Finish(v.ctx(), v.client, f, v.place(), old)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,6 @@ type Config struct {
 	// Combined asks for identifier and password on one page.
 	Combined bool
 	Service  string
-	Support  string
 	Language string
 	// SessionLife is how long session cookies live in the browser.
 	SessionLife time.Duration

@@ -53,7 +53,7 @@ func needsFactor(_ *web.Portal, s *login.Settings) {
 
 func newSite(t testing.TB, ways ...way) *site {
 	t.Helper()
-	p := &web.Portal{Config: web.Config{Origin: portalURL, Service: "Example", Support: "help@example.com", SessionLife: 24 * time.Hour}}
+	p := &web.Portal{Config: web.Config{Origin: portalURL, Service: "Example", SessionLife: 24 * time.Hour}}
 	s := &site{t: t, portal: p}
 	s.Site = authtest.New(t, func(set *login.Settings) {
 		for _, w := range ways {
