@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -180,45 +181,59 @@ func (g *gateway) start() {
 	}
 }
 
-// ready asks the health address of the first site.
+// ready asks the health address of the first site and, with HTTPS, shakes hands
+// with all: Caddy gets each host's certificate by itself, one after the other.
 func (g *gateway) ready() bool {
+	if !g.HTTPS {
+		status, err := g.health("http", "localhost")
+		return err == nil && status == http.StatusOK
+	}
+	for i, host := range g.siteHosts() {
+		status, err := g.health("https", host)
+		if err != nil || i == 0 && status != http.StatusOK {
+			return false
+		}
+	}
+	return true
+}
+
+// health is the status of a host's health address.
+func (g *gateway) health(scheme, host string) (status int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	scheme, host := "http", "localhost"
-	transport := &http.Transport{DialContext: g.dialer("").DialContext, DisableKeepAlives: true}
-	if g.HTTPS {
-		scheme, host = "https", g.firstHost()
-		transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true, ServerName: host} // the root is being made
+	transport := &http.Transport{
+		DialContext: g.dial(""), DisableKeepAlives: true,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: host}, // the root is being made
 	}
 	defer transport.CloseIdleConnections()
-	transport.DialContext = g.dial("")
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+host+":"+strconv.Itoa(g.Port)+"/sallyport/health", nil)
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	answer, err := transport.RoundTrip(r)
 	if err != nil {
-		return false
+		return 0, err
 	}
 	answer.Body.Close()
-	return answer.StatusCode == http.StatusOK
+	return answer.StatusCode, nil
 }
 
-// firstHost is the host of the first site that guards or is the portal.
-func (g *gateway) firstHost() string {
+// siteAddress is a site that has one host, by HTTPS.
+var siteAddress = regexp.MustCompile(`(?m)^(?:https://)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::\{\$PORT\})? \{$`)
+
+// siteHosts are the hosts of the sites, in their order.
+func (g *gateway) siteHosts() (hosts []string) {
 	text, err := os.ReadFile(g.config)
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	for line := range strings.Lines(string(text)) {
-		if host, ok := strings.CutSuffix(strings.TrimSpace(line), " {"); ok && !strings.HasPrefix(line, "\t") {
-			host = strings.TrimPrefix(host, "https://")
-			host, _, _ = strings.Cut(host, ":")
-			return strings.TrimSuffix(host, ",")
-		}
+	for _, m := range siteAddress.FindAllStringSubmatch(string(text), -1) {
+		hosts = append(hosts, m[1])
 	}
-	g.t.Fatal("the Caddyfile has no site")
-	return ""
+	if len(hosts) == 0 {
+		g.t.Fatal("the Caddyfile has no site")
+	}
+	return hosts
 }
 
 // dial connects to the gateway whatever the host is called, from the source
