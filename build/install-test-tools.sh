@@ -15,6 +15,7 @@ tools=(
 	npm:npm          # fetches the accessibility checker
 	wrk:wrk
 	openssl:openssl
+	python3:python3  # runs the receiver of docs/webhook.md
 	gcc:gcc          # the race detector needs a C compiler
 	fc-list:fontconfig
 )

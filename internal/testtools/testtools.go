@@ -38,6 +38,7 @@ var programs = map[string]program{
 	"npm":          {names: []string{"npm"}, install: "npm"},
 	"wrk":          {names: []string{"wrk"}, install: "wrk"},
 	"openssl":      {names: []string{"openssl"}, install: "openssl"},
+	"python3":      {names: []string{"python3"}, install: "python3"},
 }
 
 // Need returns the path of the program called name. Where it is missing, Need
