@@ -42,16 +42,16 @@ type commanded struct {
 	dir, address string
 }
 
-// startCommanded loads a small configuration. Caddy is one per process: tests
-// that use it are not parallel.
-func startCommanded(t *testing.T) *commanded {
+// startCommanded loads a small configuration with further options of the app.
+// Caddy is one per process: tests that use it are not parallel.
+func startCommanded(t *testing.T, options ...string) *commanded {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sp") // short: a socket's path has 108 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := &commanded{dir: dir, address: "unix/" + filepath.Join(dir, "admin.sock")}
-	text := strings.NewReplacer("DIR", dir).Replace(`{
+	text := strings.ReplaceAll(strings.Replace(`{
 		admin unix/DIR/admin.sock|0600
 		persist_config off
 		storage file_system DIR/caddy
@@ -65,6 +65,7 @@ func startCommanded(t *testing.T) *commanded {
 			password {
 				argon2id 19MiB 2 1
 			}
+			OPTIONS
 		}
 	}
 	http://localhost:8099 {
@@ -72,7 +73,7 @@ func startCommanded(t *testing.T) *commanded {
 		sallyport
 		respond "app"
 	}
-	`)
+	`, "OPTIONS", strings.Join(options, "\n"), 1), "DIR", dir)
 	if err := os.WriteFile(filepath.Join(dir, "Caddyfile"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +164,7 @@ func (g *commanded) signIn(t *testing.T, name string) session.ID {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.durable.RecordSignIn(ctx, a.ID, now, account.KindApp); err != nil {
+	if err := e.durable.RecordSignIn(ctx, a.ID, now, account.MethodApp); err != nil {
 		t.Fatal(err)
 	}
 	s := session.Session{

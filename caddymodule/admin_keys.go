@@ -114,7 +114,7 @@ func retireKey(o *operation, said keyArguments) (any, error) {
 		return nil, err
 	}
 	if n > 0 {
-		return nil, refuse(http.StatusConflict, "%d second factors can only be read with %s key %d", n, said.Purpose, said.Version)
+		return nil, refuse(http.StatusConflict, "%d second factors can only be read or found with %s key %d", n, said.Purpose, said.Version)
 	}
 	return o.changeRing(audit.KeyRetired, said, func(r *keyring.Ring) (*keyring.Ring, uint32, error) {
 		next, err := r.Retire(keyring.Purpose(said.Purpose), said.Version)
@@ -124,7 +124,7 @@ func retireKey(o *operation, said keyArguments) (any, error) {
 
 // factorsWith counts the second factors that need one key.
 func (o *operation) factorsWith(p keyring.Purpose, version uint32) (n int, err error) {
-	if p != keyring.Seal && p != keyring.Pepper {
+	if p != keyring.Seal && p != keyring.Pepper && p != keyring.Lookup {
 		return 0, nil
 	}
 	all, err := o.engine.durable.ListAccounts(o.ctx)
@@ -137,13 +137,26 @@ func (o *operation) factorsWith(p keyring.Purpose, version uint32) (n int, err e
 			return 0, err
 		}
 		for _, f := range factors {
-			sealed, ok := keyring.SealedVersion(f.Sealed)
-			if p == keyring.Seal && ok && sealed == version || p == keyring.Pepper && f.Kind == account.KindBackup && f.Pepper == version {
+			if needsKey(f, p, version) {
 				n++
 			}
 		}
 	}
 	return n, nil
+}
+
+// needsKey reports whether a second factor is lost without that key.
+func needsKey(f account.Factor, p keyring.Purpose, version uint32) bool {
+	switch p {
+	case keyring.Seal:
+		sealed, ok := keyring.SealedVersion(f.Sealed)
+		return ok && sealed == version
+	case keyring.Pepper:
+		return f.Kind == account.KindBackup && f.Pepper == version
+	case keyring.Lookup:
+		return f.Kind == account.KindPhone && f.LookupKey == version
+	}
+	return false
 }
 
 // reloadKeys puts the file in force that an operator copied here from the node

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/phone"
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
@@ -13,13 +14,49 @@ type accountListView struct {
 	Accounts []accountView `json:"accounts"`
 }
 
-func listAccounts(o *operation, _ noArguments) (any, error) {
-	all, err := o.engine.durable.ListAccounts(o.ctx)
+func listAccounts(o *operation, said listArguments) (any, error) {
+	list := o.engine.durable.ListAccounts
+	if said.Phone != "" {
+		hashes, err := o.lookups(said.Phone)
+		if err != nil {
+			return nil, err
+		}
+		list = func(ctx context.Context) ([]account.Account, error) {
+			return o.engine.durable.AccountsByLookup(ctx, hashes)
+		}
+	}
+	return o.listOf(list)
+}
+
+func (o *operation) listOf(read func(context.Context) ([]account.Account, error)) (any, error) {
+	all, err := read(o.ctx)
 	list := accountListView{Accounts: []accountView{}}
 	for _, a := range all {
 		list.Accounts = append(list.Accounts, viewOf(a))
 	}
 	return list, err
+}
+
+// lookupPhone is the context in which internal/login files numbers.
+const lookupPhone = "phone number"
+
+// lookups are the keyed hashes under which a number may be filed. A number
+// that gets no codes is looked for too: it may have got them once.
+func (o *operation) lookups(typed string) (hashes [][]byte, err error) {
+	n, _, err := phone.Known(typed)
+	if err != nil {
+		n, _, err = phone.Rules{DefaultRegion: o.app.machine.Settings.Phone.Rules.DefaultRegion}.Parse(typed)
+	}
+	if refused := (*phone.Refused)(nil); errors.As(err, &refused) {
+		return nil, refuseValue("such a number gets no codes; to look for it all the same write it as + and its digits")
+	}
+	if err != nil {
+		return nil, refuseValue("that is not a telephone number; write it with its country, like +44 7700 900982")
+	}
+	for _, mac := range o.engine.keys.Load().ring.MACs(lookupPhone, []byte(n.E164())) {
+		hashes = append(hashes, mac.Sum)
+	}
+	return hashes, nil
 }
 
 func showAccount(o *operation, said namedArguments) (any, error) {
@@ -37,8 +74,16 @@ func showAccount(o *operation, said namedArguments) (any, error) {
 			Kind: string(f.Kind), Label: f.Label, Created: f.Created.UTC(), LastUsed: f.LastUsed.UTC(),
 			Failures: f.Failures, Locked: f.Locked,
 		}
-		if f.Kind == account.KindBackup {
+		switch f.Kind {
+		case account.KindBackup:
 			v.Left = &f.Left
+		case account.KindPhone:
+			v.CallOnly = f.CallOnly
+			if n, _, err := o.app.machine.Number(f); err == nil {
+				v.Ending = n.Ending()
+			} else {
+				o.warn("the number of a phone cannot be read: " + err.Error())
+			}
 		}
 		detail.Factors = append(detail.Factors, v)
 	}

@@ -17,6 +17,11 @@ type namedArguments struct {
 	Account string `json:"account"`
 }
 
+// listArguments choose accounts; none chooses all.
+type listArguments struct {
+	Phone string `json:"phone,omitempty"` // as a person types a number
+}
+
 // addArguments describe a new account.
 type addArguments struct {
 	Name        string   `json:"name"`
@@ -70,6 +75,8 @@ func viewOf(a account.Account) accountView {
 type factorView struct {
 	Kind     string    `json:"kind"`
 	Label    string    `json:"label,omitempty"`
+	Ending   string    `json:"ending,omitempty"`    // the last two digits of a phone
+	CallOnly bool      `json:"call_only,omitempty"` // a phone that gets no texts
 	Created  time.Time `json:"created"`
 	LastUsed time.Time `json:"last_used,omitzero"`
 	Left     *int      `json:"left,omitempty"` // of a set of backup codes

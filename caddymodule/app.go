@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/internal/factor"
 	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/phone"
 	"github.com/sallyport-auth/sallyport/internal/web"
 	"github.com/sallyport-auth/sallyport/pages"
 )
@@ -24,13 +25,18 @@ var engines = caddy.NewUsagePool()
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx, a.log = ctx, ctx.Slogger()
 	a.place = sync.OnceValue(a.findPlaces)
+	faults := a.readSenders()
 	literals := a.literals() // before placeholders become what they stand for
 	a.unresolved = a.resolve(caddy.NewReplacer())
 	a.setDefaults(caddy.AppDataDir())
-	if faults := a.Faults(); len(faults) > 0 {
+	if faults = append(faults, a.Faults()...); len(faults) > 0 {
 		return append(faults, a.unresolved...)
 	}
 	a.warn(literals)
+	foreign, err := a.foreignSenders(ctx)
+	if err != nil {
+		return err
+	}
 	if err := a.checkPlaces(); err != nil {
 		return err
 	}
@@ -51,7 +57,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.release = append(a.release, func() error { _, err := engines.Delete(key); return err })
 	a.engine = held.(*engine)
-	a.provision(set)
+	if err := a.engine.metrics.register(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	a.provision(set, foreign)
 	return nil
 }
 
@@ -68,7 +77,7 @@ func (a *App) warn(literals Faults) {
 }
 
 // provision puts together what this configuration's handlers use.
-func (a *App) provision(set *pages.Set) {
+func (a *App) provision(set *pages.Set, foreign map[string]Sender) {
 	e := a.engine
 	a.machine = &login.Machine{
 		Stores: e.stores(), Keys: e, Audit: e, Gate: gateOf(a.parallel()), Settings: a.loginSettings(), Now: time.Now,
@@ -84,6 +93,11 @@ func (a *App) provision(set *pages.Set) {
 	if a.Portal == "" {
 		a.web.Config.Base = web.OwnPrefix
 	}
+	if a.Phone != nil {
+		p := a.newPhones(set, a.openSenders(foreign))
+		a.machine.Phones, a.web.Hooks = p, p
+		p.warn(a.senders)
+	}
 }
 
 // loginSettings are the configuration's numbers as internal/login takes them.
@@ -93,6 +107,17 @@ func (a *App) loginSettings() login.Settings {
 		PasswordAccount: limit(a.Limits.PasswordAccount), PasswordUnknown: limit(a.Limits.PasswordUnknown),
 		PasswordNetwork: limit(a.Limits.PasswordNetwork), Factor: limit(a.Limits.Factor),
 		FactorHard: a.Limits.FactorHard, Forms: limit(a.Limits.Forms),
+		SendWait: time.Duration(a.Limits.SendWait), SendHour: a.Limits.SendHour, SendDay: a.Limits.SendDay,
+		SendNetwork: limit(a.Limits.SendNetwork),
+	}
+	codes := login.DefaultPhone()
+	l.DailyCap = login.DefaultLimits().DailyCap
+	if p := a.Phone; p != nil {
+		l.DailyCap = p.DailyCap
+		codes = login.PhoneSettings{
+			Rules:    phone.Rules{Countries: p.Countries, DefaultRegion: p.DefaultRegion},
+			CodeLife: time.Duration(p.CodeLifetime), CodeTries: p.CodeTries,
+		}
 	}
 	// Each filled window doubles the next wait, to six windows at most: with
 	// the default of ten minutes, 10, 20, 40, 60 (SPEC G1).
@@ -105,6 +130,7 @@ func (a *App) loginSettings() login.Settings {
 		Reauthenticate: time.Duration(a.Session.Reauthenticate),
 		EnrolByLink:    a.Enrolment == "link",
 		Service:        a.Name,
+		Phone:          codes,
 	}
 }
 
@@ -171,6 +197,7 @@ type appRuntime struct {
 	engine  *engine
 	machine *login.Machine
 	web     *web.Portal
+	senders []configured // of the phone settings, in order
 	release []func() error
 	// place gives every guard its hosts, once. The HTTP app may serve before
 	// our Start, in a reload also with the old sessions, so whoever comes

@@ -78,14 +78,27 @@ func parseGlobal(d *caddyfile.Dispenser, before any) (any, error) {
 //	        password_network <n> <duration>
 //	        factor           <n> <duration>
 //	        factor_hard      <n>
+//	        send_wait        <duration>
+//	        send_hour        <n>
+//	        send_day         <n>
+//	        send_network     <n> <duration>
 //	        forms            <n> <duration>
+//	    }
+//	    phone {
+//	        countries      <ISO 3166 code>…
+//	        default_region <ISO 3166 code>
+//	        code_lifetime  <duration>
+//	        code_tries     <n>
+//	        daily_cap      <n>
+//	        sender         <module> { … }
 //	    }
 //	    audit {
 //	        retention <duration>
 //	    }
 //	}
 //
-// Options come in any order, each once; `hosts` may repeat and adds up.
+// Options come in any order, each once; `hosts`, and in `phone` `countries` and
+// `sender`, may repeat and add up. Only the order of `sender` means something.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	e, ok := readDirective(d)
 	if !ok {
@@ -127,6 +140,7 @@ func appOptions(a *App) []option {
 		{name: "session", usage: "session { … }", needsBlock: true, block: sessionOptions(&a.Session)},
 		{name: "password", usage: "password { … }", needsBlock: true, block: passwordOptions(&a.Password)},
 		{name: "limits", usage: "limits { … }", needsBlock: true, block: limitOptions(&a.Limits)},
+		phoneOption(a),
 		{name: "audit", usage: "audit { retention <duration> }", needsBlock: true, block: []option{
 			{name: "retention", usage: "retention <duration>", min: 1, max: 1, set: duration(&a.Audit.Retention)},
 		}},
@@ -179,6 +193,10 @@ func limitOptions(l *Limits) []option {
 		limit("password_network", &l.PasswordNetwork),
 		limit("factor", &l.Factor),
 		{name: "factor_hard", usage: "factor_hard <n>", min: 1, max: 1, set: number(&l.FactorHard, 1, maxFactorHard)},
+		{name: "send_wait", usage: "send_wait <duration>", min: 1, max: 1, set: duration(&l.SendWait)},
+		{name: "send_hour", usage: "send_hour <n>", min: 1, max: 1, set: number(&l.SendHour, 1, maxTries)},
+		{name: "send_day", usage: "send_day <n>", min: 1, max: 1, set: number(&l.SendDay, 1, maxTries)},
+		limit("send_network", &l.SendNetwork),
 		limit("forms", &l.Forms),
 	}
 }

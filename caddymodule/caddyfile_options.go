@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,6 +31,8 @@ type option struct {
 	noBlock    func(args []string) string
 	// own, where set, reads the whole entry itself: arguments and blocks.
 	own func(v *values)
+	// gaps, where set, finds what the block as a whole lacks, once it was read.
+	gaps func(f *finder)
 }
 
 // values is one entry under its option, for the option's set and own.
@@ -129,7 +132,24 @@ func (p *parse) optionBlock(o option, v *values) {
 		v.fault("its block is empty; write `%s`", o.usage)
 		return
 	}
+	before := len(p.faults)
 	p.block(blocks[0].entries, o.block, v.path)
+	if o.gaps != nil {
+		p.gaps(o.gaps, before)
+	}
+}
+
+// gaps adds what a block lacks, but for options that it tells of already: one
+// whose argument is missing is not missing itself.
+func (p *parse) gaps(find func(*finder), before int) {
+	f := &finder{source: p.source, brief: true}
+	find(f)
+	told := p.faults[before:]
+	for _, fault := range f.faults {
+		if !slices.ContainsFunc(told, func(t Fault) bool { return t.Path == fault.Path }) {
+			p.faults = append(p.faults, fault)
+		}
+	}
 }
 
 func (o option) jsonPath() string {

@@ -125,6 +125,7 @@ func (a *App) literals() Faults {
 	if hasPassword(a.Database.DSN) {
 		f.fault("database", wording)
 	}
+	f.literalSenders(a.senders, wording)
 	return f.faults
 }
 

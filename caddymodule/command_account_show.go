@@ -8,11 +8,15 @@ import (
 )
 
 func accountList(f *adminFlags) *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Short: "Lists all accounts", Args: cobra.NoArgs,
+	var said listArguments
+	c := &cobra.Command{
+		Use: "list [--phone NUMBER]", Short: "Lists all accounts, or those with a telephone number", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("phone") && said.Phone == "" {
+				return usageError("--phone needs a number")
+			}
 			var list accountListView
-			if err := f.call(c, "account/list", noArguments{}, &list); err != nil {
+			if err := f.call(c, "account/list", said, &list); err != nil {
 				return err
 			}
 			return f.print(c, list, func(p *printer) {
@@ -26,6 +30,8 @@ func accountList(f *adminFlags) *cobra.Command {
 			})
 		},
 	}
+	c.Flags().StringVar(&said.Phone, "phone", "", "only accounts that get codes at this number, with its country: \"+44 7700 900982\"")
+	return c
 }
 
 // state says in a word whether somebody can sign in.
@@ -73,12 +79,28 @@ func (a accountDetail) people(p *printer) {
 		if f.Locked {
 			locked = "locked"
 		}
-		rows = append(rows, []string{f.Kind, f.Label, when(f.Created), when(f.LastUsed), left, locked})
+		rows = append(rows, []string{f.kind(), f.label(), when(f.Created), when(f.LastUsed), left, locked})
 	}
 	p.line("")
 	p.table("SECOND FACTOR,LABEL,SINCE,LAST USED,CODES LEFT,STATE", rows)
 	p.line("")
 	printSessions(p, a.Sessions)
+}
+
+// kind says in words what a second factor is, of a number no more than pages
+// show.
+func (f factorView) kind() string {
+	if f.Ending != "" {
+		return f.Kind + " ending in " + f.Ending
+	}
+	return f.Kind
+}
+
+func (f factorView) label() string {
+	if f.CallOnly {
+		return "calls only"
+	}
+	return f.Label
 }
 
 func printSessions(p *printer, sessions []sessionView) {

@@ -185,7 +185,7 @@ func TestResetAndUnlockSecondFactors(t *testing.T) {
 	if err := e.durable.Append(ctx, audit.Event{Time: now, Name: audit.PasswordWrong, Account: string(a.ID), Network: "192.0.2.1"}); err != nil {
 		t.Fatal(err)
 	}
-	g.refused(t, 1, "can only be read with seal key 1", "keys", "retire", "seal", "1")
+	g.refused(t, 1, "can only be read or found with seal key 1", "keys", "retire", "seal", "1")
 	g.ok(t, "account", "unlock", "anna")
 	fs, err := e.durable.Factors(ctx, a.ID)
 	if err != nil || len(fs) != 1 || fs[0].Locked || fs[0].Failures != 0 {

@@ -85,7 +85,7 @@ func runDemo(dir, config string) error {
 	if err := serveDemo(dir, config, port); err != nil {
 		return err
 	}
-	fmt.Print(demoBox(port, password))
+	fmt.Print(demoBox(port, password, demoOutbox(dir)))
 	select {}
 }
 
@@ -196,8 +196,22 @@ func canListen(port int) bool {
 	return true
 }
 
+// demoOutbox is where the demo's configuration has messages to phones written,
+// as one would name the file from here.
+func demoOutbox(dir string) string {
+	file := filepath.Join(dir, "outbox.txt")
+	here, err := os.Getwd()
+	if err != nil {
+		return file
+	}
+	if near, err := filepath.Rel(here, file); err == nil && filepath.IsLocal(near) {
+		return near
+	}
+	return file
+}
+
 // demoBox is what a newcomer reads.
-func demoBox(port int, password secret.Text) string {
+func demoBox(port int, password secret.Text, outbox string) string {
 	lines := []string{
 		"Sallyport is running.",
 		"",
@@ -207,6 +221,8 @@ func demoBox(port int, password secret.Text) string {
 		"",
 		"Codes come from the authenticator app that you set up there. No phone at hand?",
 		"Copy the setup key from the page:   ./bin/sallyport totp KEY",
+		"Text messages and calls are only written to a file, which has the codes in it:",
+		"tail -f " + outbox,
 		"",
 		"Ctrl-C stops it; run it again and you are still signed in. Start over: make reset",
 	}

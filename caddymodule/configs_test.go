@@ -82,6 +82,9 @@ func exampleOptions(lines []string) []exampleOption {
 			switch {
 			case above.path != "":
 				o.path, o.parent = join(above.path, fields[0]), above.at
+				if fields[0] == "sender" { // each kind has a grammar of its own
+					o.path = join(o.path, fields[1])
+				}
 				opened.path, opened.at = o.path, len(options)
 				options = append(options, o)
 			case fields[0] == "sallyport" && above.name == "{":
@@ -105,6 +108,9 @@ func TestExampleHasEveryOption(t *testing.T) {
 	shown := map[string]bool{}
 	for _, o := range exampleOptions(strings.Split(fromRoot(t, example), "\n")) {
 		shown[o.path] = true
+		if strings.HasPrefix(o.path, "app.phone.sender.") {
+			shown["app.phone.sender"] = true
+		}
 		if !slices.Contains(known, o.path) {
 			t.Errorf("%s:%d: there is no option %s", example, o.from+1, o.path)
 		}
@@ -133,8 +139,17 @@ func settings(t *testing.T, caddyfile string) string {
 	}
 	app := &config.Apps.Sallyport
 	app.Source = nil
+	if faults := app.readSenders(); len(faults) > 0 {
+		t.Fatal(faults)
+	}
 	app.setDefaults("/data")
 	all := []any{app}
+	for _, c := range app.senders { // with their defaults
+		all = append(all, c.name, c.own)
+	}
+	if app.Phone != nil {
+		app.Phone.SendersRaw = nil
+	}
 	var walk func(any)
 	walk = func(v any) {
 		switch v := v.(type) {
@@ -422,7 +437,7 @@ func TestExampleServes(t *testing.T) {
 	port := testtools.FreePort(t)
 	r := serve(t, dir, fromRoot(t, example), port, locally(port, testtools.FreePort(t)),
 		"\tkeys /etc/sallyport/keys", "\tkeys "+filepath.Join(dir, "keys"),
-		"redis.internal:6379", redis, "/run/secrets/redis}", password+"}",
+		"redis.internal:6379", redis, "/run/secrets/redis}", password+"}", "/run/secrets/telnyx}", password+"}",
 		"wiki.internal:8080", app, "grafana.internal:3000", app)
 	r.expect(t, "https://login.example.com/sign-in", 200, "Example Inc.")
 	r.expect(t, "https://login.example.com/sallyport/health", 200, "ready")

@@ -131,7 +131,10 @@ func documentedOptions(t testing.TB) (rows []row) {
 			continue
 		}
 		usage := cells[0][1 : len(cells[0])-1]
-		word, _, _ := strings.Cut(usage, " ")
+		word, rest, _ := strings.Cut(usage, " ")
+		if under == "app.phone.sender" { // named by what follows
+			word, _, _ = strings.Cut(rest, " ")
+		}
 		rows = append(rows, row{fmt.Sprintf("%s:%d", name, i+1), join(under, word), usage, cells[2]})
 	}
 	return rows
@@ -151,6 +154,7 @@ func usages(options []option, under string, to map[string]string) map[string]str
 func TestOptionsAreDocumented(t *testing.T) {
 	t.Parallel()
 	known := usages(appOptions(new(App)), "app", usages(guardOptions(new(Guard), nil), "guard", map[string]string{}))
+	usages(senderOptions(), "app.phone.sender", known)
 	told := map[string]int{}
 	for _, r := range documentedOptions(t) {
 		told[r.path]++
@@ -178,7 +182,17 @@ func TestDocumentedDefaultsAreTrue(t *testing.T) {
 		"app.database":     {"{\n\tsallyport {\n\t\tdatabase postgres {env.X} {\n", "\t\t}\n\t}\n}\n"},
 		"app.sessions":     {"{\n\tsallyport {\n\t\tsessions redis {\n", "\t\t}\n\t}\n}\n"},
 		"app.sessions.tls": {"{\n\tsallyport {\n\t\tsessions redis rediss://r:1 {\n\t\t\ttls {\n", "\t\t\t}\n\t\t}\n\t}\n}\n"},
+		"app.phone":        {"{\n\tsallyport {\n\t\tphone {\n\t\t\tsender outbox\n", "\t\t}\n\t}\n}\n"},
 		"guard":            {"app.example.com {\n\tsallyport {\n\t\ttitle App\n", "\t}\n}\n"},
+	}
+	for name, needed := range map[string]string{
+		"telnyx":        "api_key {env.X}\nfrom +15005550006",
+		"telnyx_verify": "api_key {env.X}\nprofile 4900017a-e7a4-4bd5-8e0e-f2f4e0c4ad4e",
+		"twilio":        "account_sid {env.X}\nauth_token {env.X}\nfrom +15005550006",
+		"webhook":       "url {env.X}\nsecret {env.X}",
+	} {
+		phone := around["app.phone"]
+		around["app.phone.sender."+name] = [2]string{phone[0] + "countries US\nsender " + name + " {\n" + needed + "\n", "}\n" + phone[1]}
 	}
 	alone := regexp.MustCompile("^`([^`]+)`$")
 	checked := 0

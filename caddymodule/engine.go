@@ -73,6 +73,7 @@ type engine struct {
 	hosts   *hostSet
 	nodes   *nodeSet
 	logs    *logSet
+	metrics *metrics
 }
 
 // engineKeys are the ring and what is made from it.
@@ -92,7 +93,7 @@ func newEngine(durable *sqlstore.Store, short shortStore, keyFile string, gate *
 	logs := newLogSet(log)
 	e := &engine{
 		durable: durable, short: short, keyFile: keyFile, closes: []func() error{short.Close, durable.Close},
-		node: secret.Token(16).Reveal(), log: logs.logger(), logs: logs, gate: gate,
+		node: secret.Token(16).Reveal(), log: logs.logger(), logs: logs, gate: gate, metrics: newMetrics(),
 	}
 	e.reader = &session.Reader{
 		Sessions: short, Activity: short, Accounts: durable, Now: time.Now,
@@ -141,8 +142,9 @@ func (e *engine) Destruct() error {
 	return errors.Join(failed...)
 }
 
-// Record and Written pass audit events on, once there is a log.
+// Record and Written count audit events, and pass them on once there is a log.
 func (e *engine) Record(ctx context.Context, events ...audit.Event) {
+	e.metrics.count(events...)
 	if e.ready.Load() {
 		e.audit.Record(ctx, events...)
 	}
@@ -150,6 +152,7 @@ func (e *engine) Record(ctx context.Context, events ...audit.Event) {
 
 // Written is told of events that were stored with a change.
 func (e *engine) Written(ctx context.Context, events ...audit.Event) {
+	e.metrics.count(events...)
 	if e.ready.Load() {
 		e.audit.Written(ctx, events...)
 	}

@@ -34,7 +34,7 @@ func (e *engine) webKeys() (*keyring.Ring, web.Codecs) {
 	return k.ring, k.codecs
 }
 
-// Seal, Open, ActivePepper and Pepper are the present ring's.
+// Seal, Open, ActivePepper, Pepper and MAC are the present ring's.
 func (e *engine) Seal(purpose string, associated, plaintext []byte) ([]byte, error) {
 	k := e.keys.Load()
 	if k == nil {
@@ -68,4 +68,14 @@ func (e *engine) Pepper(purpose string, version uint32) (secret.Bytes, error) {
 		return secret.Bytes{}, errNotReady
 	}
 	return k.ring.Pepper(purpose, version)
+}
+
+// MAC is the keyed hash by which data is found, and its key's version. Without
+// a ring nothing is served that could ask for one.
+func (e *engine) MAC(context string, data []byte) (version uint32, sum []byte) {
+	k := e.keys.Load()
+	if k == nil {
+		return 0, nil
+	}
+	return k.ring.MAC(context, data)
 }

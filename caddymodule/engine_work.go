@@ -15,6 +15,7 @@ func (e *engine) begin(ctx context.Context) {
 	e.done.Go(func() { e.nodes.run(ctx) })
 	e.done.Go(func() { e.revoke(ctx) })
 	e.done.Go(func() { e.prune(ctx) })
+	e.done.Go(func() { e.watchCodes(ctx) })
 	e.ready.Store(true)
 	e.log.Info("ready", "node", e.node)
 }

@@ -51,12 +51,17 @@ func (fs Faults) err() error {
 type finder struct {
 	under  string // what paths are told below: `sallyport` for the app
 	source map[string]string
+	brief  bool // tell the option's word instead of its path
 	faults Faults
 }
 
 func (f *finder) fault(path, format string, a ...any) {
+	told := join(f.under, path)
+	if f.brief {
+		told = path[strings.LastIndexByte(path, '.')+1:]
+	}
 	f.faults = append(f.faults, Fault{
-		Path:    join(f.under, path),
+		Path:    told,
 		Where:   f.where(path),
 		Problem: fmt.Sprintf(format, a...),
 	})

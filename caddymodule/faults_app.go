@@ -29,6 +29,12 @@ func (a *App) Faults() Faults {
 	a.Session.faults(f)
 	a.Password.faults(f)
 	a.Limits.faults(f)
+	if a.Phone != nil {
+		a.Phone.faults(f, a.senders)
+		if a.Limits.SendWait > a.Phone.CodeLifetime {
+			f.fault("limits.send_wait", "%s is longer than a code works (%s), so that nobody could ask again; write a shorter time like 30s", timeText(a.Limits.SendWait), timeText(a.Phone.CodeLifetime))
+		}
+	}
 	f.positive("audit.retention", a.Audit.Retention)
 	return f.faults
 }

@@ -70,6 +70,7 @@ func (l Limits) faults(f *finder) {
 		{"password_unknown", l.PasswordUnknown},
 		{"password_network", l.PasswordNetwork},
 		{"factor", l.Factor},
+		{"send_network", l.SendNetwork},
 		{"forms", l.Forms},
 	} {
 		if w.window.N < 1 || w.window.N > maxTries || w.window.Window <= 0 || time.Duration(w.window.Window) > 30*24*time.Hour {
@@ -78,5 +79,14 @@ func (l Limits) faults(f *finder) {
 	}
 	if l.FactorHard < 1 || l.FactorHard > maxFactorHard {
 		f.fault("limits.factor_hard", "%d is not from 1 to 100; write `factor_hard 100`", l.FactorHard)
+	}
+	f.positive("limits.send_wait", l.SendWait)
+	for _, n := range []struct {
+		name string
+		n    int
+	}{{"send_hour", l.SendHour}, {"send_day", l.SendDay}} {
+		if n.n < 1 || n.n > maxTries {
+			f.fault("limits."+n.name, "%d is not from 1 to %d; write a number like 5", n.n, maxTries)
+		}
 	}
 }

@@ -78,6 +78,9 @@ type App struct {
 	// How many tries there are.
 	Limits Limits `json:"limits,omitzero"`
 
+	// Codes by text message and call. Default: none.
+	Phone *Phone `json:"phone,omitempty"`
+
 	// The record of security events.
 	Audit Audit `json:"audit,omitzero"`
 

@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/notify"
 )
 
 // setDefaults fills in what was not said. dataDir is Caddy's own.
@@ -26,6 +27,7 @@ func (a *App) setDefaults(dataDir string) {
 	or(&a.Password.Argon2id.Passes, 3)
 	or(&a.Password.Argon2id.Threads, 1)
 	a.Limits.setDefaults()
+	a.setPhoneDefaults(dataDir)
 	or(&a.Audit.Retention, caddy.Duration(400*24*time.Hour))
 }
 
@@ -64,12 +66,42 @@ func (l *Limits) setDefaults() {
 		{&l.PasswordUnknown, d.PasswordUnknown},
 		{&l.PasswordNetwork, d.PasswordNetwork},
 		{&l.Factor, d.Factor},
+		{&l.SendNetwork, d.SendNetwork},
 		{&l.Forms, d.Forms},
 	} {
 		or(&w.to.N, w.is.N)
 		or(&w.to.Window, caddy.Duration(w.is.Window))
 	}
 	or(&l.FactorHard, d.FactorHard)
+	or(&l.SendWait, caddy.Duration(d.SendWait))
+	or(&l.SendHour, d.SendHour)
+	or(&l.SendDay, d.SendDay)
+}
+
+func (a *App) setPhoneDefaults(dataDir string) {
+	if a.Phone == nil {
+		return
+	}
+	d := login.DefaultPhone()
+	or(&a.Phone.CodeLifetime, caddy.Duration(d.CodeLife))
+	or(&a.Phone.CodeTries, d.CodeTries)
+	or(&a.Phone.DailyCap, login.DefaultLimits().DailyCap)
+	for _, c := range a.senders {
+		if outbox, ok := c.own.(*Outbox); ok {
+			or(&outbox.File, filepath.Join(dataDir, "sallyport", "outbox.txt"))
+			continue
+		}
+		if c.own == nil {
+			continue
+		}
+		for _, s := range c.own.settings() {
+			if s.time != nil {
+				or(s.time, caddy.Duration(notify.DefaultTimeout))
+			} else {
+				or(s.text, s.fallback)
+			}
+		}
+	}
 }
 
 // setDefaults fills in what was not said. The title is the host's first

@@ -18,6 +18,15 @@ type Limits struct {
 	// Wrong codes in a row, however slow, after which the factor is off until
 	// recovery. NIST SP 800-63B allows 100 at most. Default: 100.
 	FactorHard int `json:"factor_hard,omitempty"`
+	// How long after one message the next may be sent to the same account or
+	// number. Default: 30s.
+	SendWait caddy.Duration `json:"send_wait,omitempty"`
+	// Messages in an hour to one account, and to one number. Default: 5.
+	SendHour int `json:"send_hour,omitempty"`
+	// Messages in a day to one account, and to one number. Default: 10.
+	SendDay int `json:"send_day,omitempty"`
+	// Messages that are asked for from one network. Default: 30 in 1h.
+	SendNetwork Window `json:"send_network,omitzero"`
 	// Forms of every other kind from one network. Default: 60 in 1m.
 	Forms Window `json:"forms,omitzero"`
 }

@@ -27,7 +27,27 @@ func (a *App) resolve(repl *caddy.Replacer) Faults {
 	r.text("sessions.tls.client_cert", &a.Sessions.TLS.ClientCert)
 	r.text("sessions.tls.client_cert", &a.Sessions.TLS.ClientKey)
 	r.text("sessions.tls.server_name", &a.Sessions.TLS.ServerName)
+	a.resolvePhone(r)
 	return r.find.faults
+}
+
+// resolvePhone does so for phones. Another one's sender sees to its own.
+func (a *App) resolvePhone(r *resolver) {
+	if a.Phone == nil {
+		return
+	}
+	r.texts("phone.countries", a.Phone.Countries)
+	r.text("phone.default_region", &a.Phone.DefaultRegion)
+	for _, c := range a.senders {
+		if c.own == nil {
+			continue
+		}
+		for _, s := range c.own.settings() {
+			if s.text != nil {
+				r.text(join(c.path, s.name), s.text)
+			}
+		}
+	}
 }
 
 // resolve puts values in place of the placeholders of a guard.

@@ -32,7 +32,7 @@ func usedKeys(t *testing.T) map[string]bool {
 			used[string(m[1])] = true
 		}
 	}
-	for _, name := range []string{"keys.go", "funcs.go", "problems.go", "when.go", "support.go", "codes.go"} {
+	for _, name := range []string{"keys.go", "funcs.go", "problems.go", "when.go", "support.go", "codes.go", "phone.go", "messages.go"} {
 		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -182,6 +182,13 @@ func TestWordingOfTheReferenceIsKept(t *testing.T) {
 		"code.empty":           "Enter the 6-digit code",
 		"code.format":          "The code must be 6 numbers",
 		"code.wrong":           "That code is not correct. Enter the newest code shown in your app",
+		"code.late":            "That code is not correct, or it has expired. Check the newest message or send a new code",
+		"code.expired":         "That code has expired. Send a new code",
+		"phone.format":         "Enter a phone number with the country code, like +44 7700 900 982",
+		"phone.unsupported":    "We cannot send codes to that number. Use another number or an authenticator app",
+		"send.wait":            "You can ask for a new code in {time}",
+		"send.ok":              "We've sent a new code to the number ending in {ending}",
+		"send.fail":            "We could not send a text message to that number. Try a phone call or another way",
 		"code.used":            "You have already used that code. Wait for a new one, up to 30 seconds",
 		"backup.wrong":         "That backup code is not correct, or it has been used",
 		"pw.current":           "That is not your current password",

@@ -62,9 +62,9 @@ func server(v Misdirected) string {
 	return u.Hostname()
 }
 
-// otherMethod is the address of the same page, asking for the other code.
-func otherMethod(v Confirm) string {
-	q := url.Values{"method": {v.Other}}
+// otherMethod is the address of the same page, asking for a code of that method.
+func otherMethod(v Confirm, method string) string {
+	q := url.Values{"method": {method}}
 	if v.Flow != "" {
 		q.Set("flow", v.Flow)
 	}

@@ -68,7 +68,7 @@ func fixtures(text string) []fixture {
 	choose := VerifyChoose{flow, choices}
 	app := VerifyApp{flow, true, true}
 	backup := VerifyBackup{flow, true}
-	setUp := SetUpChoose{flow, true, text, []Choice{{Method: MethodApp, Checked: true}, {Method: "phone"}}, ""}
+	setUp := SetUpChoose{flow, true, text, []Choice{{Method: MethodApp, Checked: true}, {Method: MethodPhone}}, ""}
 	setUpApp := SetUpApp{
 		Frame: flow, QR: testPNG(), Key: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
 		URI:   "otpauth://totp/Example:ann?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Example",
@@ -79,10 +79,10 @@ func fixtures(text string) []fixture {
 		"XE5ZT-6BQ3J", "M1PDK-Y9A7F", "8SNRV-H4C2G", "T6WJQ-3E5XB", "D0ZMA-7K9PF",
 	}}
 	link := Link{Frame: flow, Token: text, Username: text, Min: 15}
-	confirm := Confirm{Frame: account, Change: ChangeCodes, Method: MethodApp, Other: MethodBackup, Next: text, Hint: true}
+	confirm := Confirm{Frame: account, Change: ChangeCodes, Method: MethodApp, Others: []string{MethodBackup}, Next: text, Hint: true}
 	confirm.Flow = text
 
-	return []fixture{
+	return append(phoneFixtures(text, flow, account), []fixture{
 		{"signin", signIn, func(p ...Problem) View { signIn.Problems = p; return signIn }, []Problem{{"username", IDEmpty, nil}, {"username", IDFormat, nil}}},
 		{"signin-plain", SignIn{}, nil, nil},
 		{
@@ -122,12 +122,12 @@ func fixtures(text string) []fixture {
 		{"home", Home{account, []App{{text, "https://wiki.example.com"}, {"Grafana", "https://grafana.example.com"}, {"Payroll", "https://pay.example.com"}}, true, 2, at}, nil, nil},
 		{"home-bare", Home{Frame: account}, nil, nil},
 		{"home-nocodes", Home{Frame: account, SecondStep: true}, nil, nil},
-		{"security", Security{account, []Method{phone, plain}, 1, at, true, 3}, nil, nil},
-		{"security-kept", Security{account, []Method{plain}, 0, at, false, 1}, nil, nil},
-		{"security-nocodes", Security{account, []Method{phone}, 0, time.Time{}, false, 1}, nil, nil},
+		{"security", Security{Frame: account, Methods: []Method{phone, plain}, BackupCodes: 1, CodesMade: at, MayTurnOff: true, Sessions: 3}, nil, nil},
+		{"security-kept", Security{Frame: account, Methods: []Method{plain}, CodesMade: at, Sessions: 1}, nil, nil},
+		{"security-nocodes", Security{Frame: account, Methods: []Method{phone}, Sessions: 1}, nil, nil},
 		{"security-none", Security{Frame: account, Sessions: 1}, nil, nil},
 		{"confirm", confirm, func(p ...Problem) View { confirm.Problems = p; return confirm }, []Problem{{"password", PwCurrent, Args{"left": 2}}, wrong}},
-		{"confirm-backup", Confirm{Frame: account, Change: ChangeRemove, Method: MethodBackup, Other: MethodApp}, nil, nil},
+		{"confirm-backup", Confirm{Frame: account, Change: ChangeRemove, Method: MethodBackup, Others: []string{MethodApp}}, nil, nil},
 		{"confirm-add", Confirm{Frame: account, Change: ChangeAddApp}, nil, nil},
 		{"confirm-off", Confirm{Frame: account, Change: ChangeTurnOff}, nil, nil},
 		{"confirm-sessions", Confirm{Frame: account, Change: ChangeSessions}, nil, nil},
@@ -160,7 +160,7 @@ func fixtures(text string) []fixture {
 		{"failure-tooearly", Failure{flow, FailureTooEarly}, nil, nil},
 		{"failure-server", Failure{account, FailureServer}, nil, nil},
 		{"help", Help{Frame{}}, nil, nil},
-	}
+	}...)
 }
 
 // each runs f on every page as it is and with each of its problems, alone and

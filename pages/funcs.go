@@ -27,6 +27,8 @@ func (l *language) funcs() template.FuncMap {
 		"to":    to,
 		"first": first,
 		"other": otherMethod,
+		"asks":  l.asks,
+		"by":    func(v VerifyPhone) string { return v.lastBy() },
 		"host":  host,
 		"safe":  safe,
 		// Controls and their problems.
@@ -34,6 +36,8 @@ func (l *language) funcs() template.FuncMap {
 		"attrs":    attrs,
 		// Content.
 		"groups":    groups,
+		"channels":  channels,
+		"minutes":   minutes,
 		"png":       pngAddress,
 		"otpauth":   otpauth,
 		"least":     least,
@@ -61,6 +65,13 @@ type varied interface{ variant() string }
 func (v Limited) variant() string     { return v.Kind }
 func (v Misdirected) variant() string { return v.Kind }
 func (v Failure) variant() string     { return v.Kind }
+
+func (v RemoveMethod) variant() string {
+	if v.Method.Kind == MethodPhone {
+		return MethodPhone
+	}
+	return MethodApp
+}
 
 // heading names the page: its h1 and the first part of its title.
 func (l *language) heading(v View) (string, error) {
@@ -132,7 +143,7 @@ func bare(v View) bool {
 // sensitive is a page that the Back button must not bring back from memory.
 func sensitive(v View) bool {
 	switch v.page() {
-	case "setup", "setupapp", "codes", "confirm":
+	case "setup", "setupapp", "setupphone", "confirmphone", "codes", "confirm":
 		return true
 	}
 	return v.frame().Account != ""

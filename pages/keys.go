@@ -22,13 +22,22 @@ const (
 
 	// For what comes with text messages, calls and SSO.
 	IDFormat         = "id.format"
-	CodeLate         = "code.late" // {left} optional
+	CodeLate         = "code.late" // {left} optional; a code that was sent
 	CodeExpired      = "code.expired"
+	CodeVoid         = "code.void"      // wrong too often
+	CodeNone         = "code.none"      // none was asked for
+	CodeUnchecked    = "code.unchecked" // the vendor that checks it is away
+	PhoneEmpty       = "phone.empty"
 	PhoneFormat      = "phone.format"
 	PhoneUnsupported = "phone.unsupported"
-	SendWait         = "send.wait" // {time}
-	SendFail         = "send.fail"
-	SSOUnknown       = "sso.unknown" // {org}, {id}
+	PhoneLandline    = "phone.landline" // chosen for text messages
+	PhoneSame        = "phone.same"
+	PhoneChannel     = "phone.channel" // neither text message nor call chosen
+	SendWait         = "send.wait"     // {time}
+	SendFail         = "send.fail"     // by text message; a call can be tried
+	SendFailCall     = "send.fail.call"
+	SendFailAny      = "send.fail.any" // no other channel is left to try
+	SSOUnknown       = "sso.unknown"   // {org}, {id}
 )
 
 // Keys of notices, for Notice.Key.
@@ -46,5 +55,14 @@ const (
 	NoticeBackupUsed    = "notice.backupused"    // {n} backup codes left
 	NoticePasswordSet   = "notice.passwordset"   // through a set-up link; now sign in
 	NoticeSent          = "send.ok"              // {ending} of the phone number
-	NoticeFreshCodes    = "notice.freshcodes"    // unsaved codes died, these are new
+	NoticeCalled        = "send.called"          // {ending} of the phone number
+	NoticePhoneAdded    = "notice.phoneadded"    // codes go to {ending} from now on
+	NoticePhoneChanged  = "notice.phonechanged"  // codes go to {ending} from now on
+	NoticePhoneRemoved  = "notice.phoneremoved"
+	NoticeFreshCodes    = "notice.freshcodes" // unsaved codes died, these are new
+)
+
+// Keys of messages to a phone, for Set.NoticeText and Set.NoticeSpeech.
+const (
+	TellPhoneChanged = "tell.phonechanged" // to the old number
 )

@@ -59,6 +59,9 @@ func New(brand Brand) (*Set, error) {
 		if l.support, err = supportValue(l, brand.Support); err != nil {
 			return nil, err
 		}
+		if err := l.checkMessages(); err != nil {
+			return nil, fmt.Errorf("catalogue %s: %w", lang, err)
+		}
 		if l.pages, err = l.parse(); err != nil {
 			return nil, fmt.Errorf("pages in %s: %w", lang, err)
 		}

@@ -174,7 +174,7 @@ func checkProblems(t *testing.T, view View, nodes []*node, ids map[string]*node)
 			continue
 		}
 		owner := control
-		if p.Field == "method" {
+		if p.Field == "method" || p.Field == "channel" {
 			owner = nodes[slices.IndexFunc(nodes, func(n *node) bool { return n.name == "fieldset" })]
 		}
 		if owner.attr["aria-invalid"] != "true" || !slices.Contains(strings.Fields(owner.attr["aria-describedby"]), beside.attr["id"]) {
@@ -212,7 +212,9 @@ func TestControlsAreWhatBrowsersExpect(t *testing.T) {
 				want = []string{"text one-time-code numeric", "text off "}
 			case "label":
 				want = []string{"text off "}
-			case "method":
+			case "phone":
+				want = []string{"tel tel "}
+			case "method", "channel":
 				want = []string{"radio  "}
 			case "saved":
 				want = []string{"checkbox  "}

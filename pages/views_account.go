@@ -25,8 +25,10 @@ type Home struct {
 type Method struct {
 	// ID is part of the address {base}/account/security/remove/{ID}.
 	ID string
-	// Kind is MethodApp (later "phone").
+	// Kind is MethodApp or MethodPhone.
 	Kind string
+	// Ending is the end of the phone number, for MethodPhone.
+	Ending string
 	// Name is what the person called it, "" for none.
 	Name string
 	// Added is when it was enrolled, LastUsed when it last worked (zero: never).
@@ -47,6 +49,8 @@ type Security struct {
 	// MayTurnOff says that no rule asks for a second step. Otherwise the page
 	// says why there is no such button.
 	MayTurnOff bool
+	// MayAddPhone offers to add a phone number, where there is none yet.
+	MayAddPhone bool
 	// Sessions is how many sign-ins are open, this one included.
 	Sessions int
 }
@@ -54,6 +58,8 @@ type Security struct {
 // Changes that Confirm names.
 const (
 	ChangeAddApp   = "addapp"
+	ChangeAddPhone = "addphone"
+	ChangePhone    = "phone"
 	ChangeCodes    = "codes"
 	ChangeRemove   = "remove"
 	ChangeTurnOff  = "turnoff"
@@ -62,16 +68,20 @@ const (
 
 // Confirm asks for the password and a code of a method that exists, before a
 // change. It posts password, code and the hidden fields method and next to
-// {base}/account/security/confirm.
+// {base}/account/security/confirm. For MethodText and MethodCall it has no
+// field for a code, which nobody has yet.
 type Confirm struct {
 	Frame
 	// Change is one of the Change constants.
 	Change string
-	// Method is which code is asked for: MethodApp, MethodBackup, or "" where
-	// the account has no method yet, so that the password is all there is.
+	// Method is which code is asked for: MethodApp, MethodBackup, MethodText,
+	// MethodCall, or "" where the account has no method yet, so that the
+	// password is all there is.
 	Method string
-	// Other is the method to switch to by a link, "" for none.
-	Other string
+	// Ending is the end of the phone number, for MethodText and MethodCall.
+	Ending string
+	// Others are the methods to switch to by a link.
+	Others []string
 	// Next goes along as the hidden field next: where to go afterwards.
 	Next string
 	// Hint adds what to check after two wrong codes.

@@ -10,8 +10,9 @@ type SetUpChoose struct {
 	Forced bool
 	// App is the name or host of that app, "" when unknown.
 	App string
-	// Choices are the methods that exist; a single one is not a question.
-	// Empty means the authenticator app alone.
+	// Choices are the methods that exist, MethodApp and MethodPhone; a single
+	// one is not a question. Empty means the app alone, which is never missing:
+	// codes by phone must not be the only way (ASVS 6.6.1).
 	Choices []Choice
 	// Post is where the form goes, "" for {base}/set-up.
 	Post string

@@ -36,7 +36,7 @@ const (
 // Choice is one method offered.
 type Choice struct {
 	// Method is MethodApp, MethodBackup, MethodText or MethodCall; for
-	// enrolment MethodApp or "phone".
+	// enrolment MethodApp or MethodPhone.
 	Method string
 	// Ending is the end of the phone number, for MethodText and MethodCall.
 	Ending string

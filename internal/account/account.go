@@ -58,8 +58,8 @@ type Account struct {
 
 	Created    time.Time
 	LastSignIn time.Time
-	// LastMethod is the kind of second factor used last; it is offered first.
-	LastMethod Kind
+	// LastMethod is the second factor used last; it is offered first.
+	LastMethod Method
 }
 
 // Local reports whether the account signs in here, with a password, and not

@@ -11,27 +11,38 @@ import (
 
 func TestOfferedIsLastUsedFirstAndOnlyWhatWorks(t *testing.T) {
 	t.Parallel()
-	const app, backup = account.KindApp, account.KindBackup
-	works := account.Factor{Kind: app}
-	locked := account.Factor{Kind: app, Locked: true}
-	codes := account.Factor{Kind: backup, Left: 1}
+	const app, text, call, backup = account.MethodApp, account.MethodText, account.MethodCall, account.MethodBackup
+	works := account.Factor{Kind: account.KindApp}
+	locked := account.Factor{Kind: account.KindApp, Locked: true}
+	phone := account.Factor{Kind: account.KindPhone}
+	landline := account.Factor{Kind: account.KindPhone, CallOnly: true}
+	codes := account.Factor{Kind: account.KindBackup, Left: 1}
+	noTexts := func(m account.Method) bool { return m != text }
 	for name, c := range map[string]struct {
 		fs   account.Factors
-		last account.Kind
-		want []account.Kind
+		last account.Method
+		can  func(account.Method) bool
+		want []account.Method
 	}{
-		"nothing":                     {nil, app, nil},
-		"an app":                      {account.Factors{works}, "", []account.Kind{app}},
-		"app before codes":            {account.Factors{codes, works}, "", []account.Kind{app, backup}},
-		"codes are never first":       {account.Factors{codes, works}, backup, []account.Kind{app, backup}},
-		"last used, gone":             {account.Factors{works}, "text", []account.Kind{app}},
-		"one of two locked":           {account.Factors{locked, works}, app, []account.Kind{app}},
-		"all locked":                  {account.Factors{locked}, app, nil},
-		"locked, codes":               {account.Factors{locked, codes}, app, []account.Kind{backup}},
-		"no codes left":               {account.Factors{works, {Kind: backup}}, app, []account.Kind{app}},
-		"a locked set with some left": {account.Factors{works, {Kind: backup, Left: 3, Locked: true}}, app, []account.Kind{app}},
+		"nothing":                     {nil, app, nil, nil},
+		"an app":                      {account.Factors{works}, "", nil, []account.Method{app}},
+		"app before codes":            {account.Factors{codes, works}, "", nil, []account.Method{app, backup}},
+		"codes are never first":       {account.Factors{codes, works}, backup, nil, []account.Method{app, backup}},
+		"last used, gone":             {account.Factors{works}, text, nil, []account.Method{app}},
+		"last used, unknown":          {account.Factors{works}, "dance", nil, []account.Method{app}},
+		"one of two locked":           {account.Factors{locked, works}, app, nil, []account.Method{app}},
+		"all locked":                  {account.Factors{locked}, app, nil, nil},
+		"locked, codes":               {account.Factors{locked, codes}, app, nil, []account.Method{backup}},
+		"no codes left":               {account.Factors{works, {Kind: account.KindBackup}}, app, nil, []account.Method{app}},
+		"a locked set with some left": {account.Factors{works, {Kind: account.KindBackup, Left: 3, Locked: true}}, app, nil, []account.Method{app}},
+		"a phone":                     {account.Factors{phone}, "", nil, []account.Method{text, call}},
+		"called last":                 {account.Factors{phone, works, codes}, call, nil, []account.Method{call, app, text, backup}},
+		"texted last":                 {account.Factors{works, phone}, text, nil, []account.Method{text, app, call}},
+		"a landline":                  {account.Factors{landline, codes}, text, nil, []account.Method{call, backup}},
+		"a locked phone":              {account.Factors{{Kind: account.KindPhone, Locked: true}, codes}, text, nil, []account.Method{backup}},
+		"nobody sends texts":          {account.Factors{phone, works}, text, noTexts, []account.Method{app, call}},
 	} {
-		if diff := cmp.Diff(c.want, c.fs.Offered(c.last)); diff != "" {
+		if diff := cmp.Diff(c.want, c.fs.Offered(c.last, c.can)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}

@@ -26,7 +26,8 @@ type Event struct {
 	Network string // IPv4 address or IPv6 /64
 	Browser string // shortened User-Agent
 	Request string // the request's id, shown on refusal pages as reference
-	Method  string // kind of factor, where one is involved
+	Method  string // kind or method of a second factor, where one is involved
+	Country string // ISO 3166 code of a telephone number's country
 	Reason  string // why it was refused, or the operator's --reason
 	// Count is how many times it happened, for refusals that are summed up
 	// per minute; 0 means once.
@@ -52,6 +53,7 @@ func (e Event) LogValue() slog.Value {
 		{"browser", e.Browser},
 		{"request", e.Request},
 		{"method", e.Method},
+		{"country", e.Country},
 		{"reason", e.Reason},
 	} {
 		if f.value != "" {

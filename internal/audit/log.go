@@ -34,7 +34,7 @@ type Log struct {
 }
 
 // sumKey is what makes two refusals the same.
-type sumKey struct{ name, account, network, reason string }
+type sumKey struct{ name, account, network, reason, method, country string }
 
 // NewLog starts a log. Close writes what is queued and ends it.
 func NewLog(store Writer, logger *slog.Logger, now func() time.Time) *Log {
@@ -51,7 +51,7 @@ func (l *Log) Record(_ context.Context, events ...Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range events {
-		if e.Name == LimitHit || e.Name == Busy {
+		if beyondLimit[e.Name] {
 			if !l.sum(e) {
 				continue
 			}
@@ -81,7 +81,7 @@ func (l *Log) Written(_ context.Context, events ...Event) {
 
 // sum counts a refusal and reports whether it is the first of its minute.
 func (l *Log) sum(e Event) bool {
-	k := sumKey{string(e.Name), e.Account, e.Network, e.Reason}
+	k := sumKey{string(e.Name), e.Account, e.Network, e.Reason, e.Method, e.Country}
 	if first := l.summed[k]; first != nil {
 		first.Count++
 		return false
@@ -98,7 +98,8 @@ func (l *Log) sum(e Event) bool {
 func (l *Log) line(e Event) {
 	level := slog.LevelInfo
 	switch e.Name {
-	case FactorLocked, SecretUnreadable, StoreRecordRejected, LimitHit:
+	case FactorLocked, SecretUnreadable, StoreRecordRejected, LimitHit,
+		CodeNotSent, SendLimitAccount, SendLimitNumber, SendLimitNetwork, SendDailyCap, FewCodesEntered, OldNumberNotTold:
 		level = slog.LevelWarn
 	}
 	l.logger.LogAttrs(context.Background(), level, "audit", slog.Any("audit", e))

@@ -23,9 +23,30 @@ const (
 	Busy             Name = "password_queue_full"
 )
 
+// Codes by text message and call. Each cap of SPEC C4 has a name of its own.
+const (
+	CodeSent         Name = "code_sent"     // reason: the sender that took it
+	CodeNotSent      Name = "code_not_sent" // reason: what the senders said
+	NumberRefused    Name = "number_refused"
+	SendLimitAccount Name = "send_limit_account"
+	SendLimitNumber  Name = "send_limit_number"
+	SendLimitNetwork Name = "send_limit_network"
+	SendDailyCap     Name = "send_daily_cap" // of the whole system
+	FewCodesEntered  Name = "few_codes_entered"
+	OldNumberTold    Name = "old_number_told"
+	OldNumberNotTold Name = "old_number_not_told"
+)
+
+// beyondLimit are refusals that are summed up, since floods are made of them.
+var beyondLimit = map[Name]bool{
+	LimitHit: true, Busy: true, NumberRefused: true,
+	SendLimitAccount: true, SendLimitNumber: true, SendLimitNetwork: true, SendDailyCap: true,
+}
+
 // Changes to an account by its owner.
 const (
 	FactorAdded         Name = "factor_added"
+	FactorReplaced      Name = "factor_replaced" // a telephone number, by another one
 	FactorRemoved       Name = "factor_removed"
 	SecondFactorOff     Name = "second_factor_turned_off"
 	BackupCodesMade     Name = "backup_codes_made"

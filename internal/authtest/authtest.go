@@ -59,6 +59,7 @@ type Site struct {
 	Short   *sqlstore.Embedded
 	Ring    *keyring.Ring
 	Events  *Events
+	Phones  *Phones
 	Machine *login.Machine
 
 	browsers atomic.Int64
@@ -69,7 +70,7 @@ type Site struct {
 func New(t testing.TB, change ...func(*login.Settings)) *Site {
 	t.Helper()
 	dir := t.TempDir()
-	s := &Site{T: t, Clock: NewClock(), Events: &Events{}}
+	s := &Site{T: t, Clock: NewClock(), Events: &Events{}, Phones: &Phones{}}
 	s.Durable = sqlstore.OpenSQLite(filepath.Join(dir, "accounts.db"))
 	s.Short = sqlstore.OpenEmbedded(filepath.Join(dir, "sessions.db"), sqlstore.EmbeddedOptions{Now: s.Clock.Now})
 	t.Cleanup(func() {
@@ -97,13 +98,14 @@ func Settings() login.Settings {
 		Limits: l, Password: Cheap, MinLength: factor.DefaultMinPassword,
 		SessionLife: 24 * time.Hour, SessionIdle: time.Hour, Reauthenticate: 10 * time.Minute,
 		PortalNeeds: session.LevelPassword, MayTurnOff: true, Service: "Example",
+		Phone: login.DefaultPhone(),
 	}
 }
 
 // Node is one more machine over the site's stores, as another node has it.
 func (s *Site) Node(settings login.Settings) *login.Machine {
 	return &login.Machine{
-		Stores: s.Stores(), Keys: s.Ring, Audit: s.Events,
+		Stores: s.Stores(), Keys: s.Ring, Phones: s.Phones, Audit: s.Events,
 		Gate: login.NewHashGate(2), Settings: settings, Now: s.Clock.Now,
 	}
 }

@@ -8,12 +8,14 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/factor"
 	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/phone"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 )
 
 // The contexts that internal/login seals and peppers with.
 const (
 	sealApp      = "authenticator secret"
+	sealPhone    = "phone number"
 	pepperBackup = "backup codes"
 )
 
@@ -25,6 +27,7 @@ type Person struct {
 	Email    string
 	Password secret.Text
 	Keys     []secret.Text // of their authenticators
+	Phone    string        // number that gets codes, "" for none
 	Codes    []string      // backup codes
 	spent    map[int]int64 // newest step given out of each key
 }
@@ -47,6 +50,11 @@ func WithoutPassword(_ *Person, a *account.Account) { a.PasswordHash = secret.Te
 
 // WithApp enrols an authenticator; twice, two.
 func WithApp(p *Person, _ *account.Account) { p.Keys = append(p.Keys, factor.NewTOTPSecret()) }
+
+// WithPhone enrols a number.
+func WithPhone(number string) Option {
+	return func(p *Person, _ *account.Account) { p.Phone = number }
+}
 
 // WithCodes makes a set of n backup codes. Each costs a real hash.
 func WithCodes(n int) Option {
@@ -76,6 +84,9 @@ func (s *Site) Add(name string, options ...Option) *Person {
 	for i := range p.Keys {
 		s.Must(s.Durable.AddFactor(ctx, p.app(i), "", s.Clock.Now()))
 	}
+	if p.Phone != "" {
+		s.Must(s.Durable.AddFactor(ctx, p.phone(), "", s.Clock.Now()))
+	}
 	if len(p.Codes) > 0 {
 		p.SaveCodes()
 	}
@@ -91,6 +102,19 @@ func (p *Person) app(i int) account.Factor {
 		ID: login.NewID(), Account: p.ID, Kind: account.KindApp, Label: fmt.Sprintf("phone %d", i+1),
 		Created: s.Clock.Now().Add(time.Duration(i) * time.Millisecond), Sealed: sealed,
 	}
+}
+
+func (p *Person) phone() account.Factor {
+	s := p.site
+	n, facts, err := phone.Known(p.Phone)
+	s.Must(err)
+	sealed, err := s.Ring.Seal(sealPhone, []byte(p.ID), []byte(n.E164()))
+	s.Must(err)
+	f := account.Factor{
+		ID: login.NewID(), Account: p.ID, Kind: account.KindPhone, Created: s.Clock.Now(), Sealed: sealed, CallOnly: facts.Landline,
+	}
+	f.LookupKey, f.Lookup = s.Ring.MAC(sealPhone, []byte(n.E164()))
+	return f
 }
 
 // SaveCodes makes p.Codes the account's set, in place of any other.

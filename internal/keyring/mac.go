@@ -22,8 +22,9 @@ type VersionedMAC struct {
 // (RFC 2104), 32 bytes. Context names what is looked up ("api key"), so that
 // the same data in two tables gives two hashes. Rows store the version beside
 // the hash.
-func (r *Ring) MAC(context string, data []byte) VersionedMAC {
-	return lookupMAC(r.active(Lookup), context, data)
+func (r *Ring) MAC(context string, data []byte) (version uint32, sum []byte) {
+	m := lookupMAC(r.active(Lookup), context, data)
+	return m.Version, m.Sum
 }
 
 // MACs makes the look-up hashes under all keys that are not retired, the active

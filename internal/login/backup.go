@@ -93,21 +93,3 @@ func (m *Machine) backupEvents(c Client, a account.Account, before, after accoun
 	}
 	return events
 }
-
-// ChooseMethod keeps which of the offered methods the person wants to use.
-func (m *Machine) ChooseMethod(ctx context.Context, f Flow, k account.Kind) (Flow, error) {
-	a, fs, err := m.Holder(ctx, f)
-	if err != nil {
-		return f, err
-	}
-	if m.Next(f, fs) != StepVerify {
-		return f, ErrNotNext
-	}
-	for _, offered := range fs.Offered(a.LastMethod) {
-		if offered == k {
-			f.Method, f.Problems, f.Notices = k, nil, nil
-			return m.Flows.SaveFlow(ctx, f)
-		}
-	}
-	return m.refuse(ctx, f, Problem{Field: "method", Key: "method.empty"})
-}

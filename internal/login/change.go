@@ -12,8 +12,9 @@ import (
 // Each change here needs a fresh proof (ErrStale otherwise) and ends all of
 // the account's sessions; the browser that asked gets a new one.
 
-// BeginEnrol starts adding an authenticator from the security page, in place
-// of another one or beside it.
+// BeginEnrol starts adding a method from the security page: an authenticator,
+// in place of another one or beside it, or a telephone number, in place of the
+// one there is.
 func (m *Machine) BeginEnrol(ctx context.Context, c Client, p Person, replaces string) (Flow, error) {
 	if !m.Fresh(p) {
 		return Flow{}, ErrStale
@@ -47,7 +48,7 @@ func (m *Machine) BeginCodes(ctx context.Context, c Client, p Person) (Flow, err
 func (m *Machine) enrolFlow(c Client, p Person) Flow {
 	f := m.newFlow(c, Enrol)
 	f.Account, f.Session, f.Since = p.Account.ID, p.Session.ID, m.since(p.Account)
-	f.PasswordAt, f.FactorAt, f.FactorKind = p.Token.PasswordAt, p.Token.FactorAt, p.Token.FactorKind
+	f.PasswordAt, f.FactorAt = p.Token.PasswordAt, p.Token.FactorAt
 	f.Return = "/account/security"
 	return f
 }
@@ -59,7 +60,7 @@ func (m *Machine) Renew(ctx context.Context, p Person, f Flow, at Place) (sessio
 	if !f.Of(p) {
 		return session.Credential{}, f, ErrNotNext
 	}
-	p.Token.FactorAt, p.Token.FactorKind, p.Token.Level = f.FactorAt, f.FactorKind, session.LevelSecondFactor
+	p.Token.FactorAt, p.Token.FactorKind, p.Token.Level = f.FactorAt, f.FactorMethod.Kind(), session.LevelSecondFactor
 	cred, err := m.replace(ctx, p, at)
 	if err != nil {
 		return cred, f, err

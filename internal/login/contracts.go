@@ -23,19 +23,20 @@ type Accounts interface {
 // SignIns remembers completed sign-ins.
 type SignIns interface {
 	// RecordSignIn sets when the account last signed in and, unless it is
-	// empty, with which kind of second factor, and writes the events with
+	// empty, by which method of second factor, and writes the events with
 	// it. It raises no generation: nothing that caches hold changes.
-	RecordSignIn(ctx context.Context, id account.ID, at time.Time, kind account.Kind, events ...audit.Event) error
+	RecordSignIn(ctx context.Context, id account.ID, at time.Time, method account.Method, events ...audit.Event) error
 }
 
 // Prover compares and spends codes. Each call is one transaction that holds
 // the rows it decides on, so that of any number of equal calls, on any number
 // of nodes, at most one succeeds.
 type Prover interface {
-	// ProveApp gives try the account's authenticators (locked ones too),
+	// Prove gives try the account's factors of one kind (locked ones too; not
+	// backup codes, which SpendBackupCode spends),
 	// stores what try changed in them, and writes the events that try
 	// returns. try does no I/O and may run more than once.
-	ProveApp(ctx context.Context, id account.ID, try func([]*account.Factor) []audit.Event) error
+	Prove(ctx context.Context, id account.ID, kind account.Kind, try func([]*account.Factor) []audit.Event) error
 	// SpendBackupCode marks the code with that hash as used when it belongs
 	// to the set, is unused and the set is not locked; else it counts one
 	// failure of the set and locks it at hard failures in a row. It returns
@@ -56,7 +57,8 @@ type Changer interface {
 		change func(*account.Account) error, events ...audit.Event) error
 	// AddFactor stores a confirmed factor; replaces names one to remove in
 	// the same step, or "". It ends the account's sessions. account.ErrTaken
-	// when a factor with that id is there already.
+	// when a factor with that id is there already, or it is a second
+	// telephone number.
 	AddFactor(ctx context.Context, f account.Factor, replaces string, now time.Time, events ...audit.Event) error
 	// AddFirstFactor is AddFactor for somebody who proved only a password:
 	// account.ErrTaken when the account has a method by now, so that of an

@@ -32,7 +32,7 @@ func (m *Machine) BeginApp(ctx context.Context, f Flow, again bool) (Flow, error
 		return f, err
 	}
 	step := m.Next(f, fs)
-	if step != StepSetUp && step != StepSetUpApp {
+	if step != StepOfferApp && !step.enrols() {
 		return f, ErrNotNext
 	}
 	if len(fs.Of(account.KindApp)) >= MaxApps && f.Replaces == "" {
@@ -46,6 +46,7 @@ func (m *Machine) BeginApp(ctx context.Context, f Flow, again bool) (Flow, error
 		return f, err
 	}
 	f.Pending = &PendingApp{ID: NewID(), Sealed: sealed, Expires: m.Now().Add(PendingLife)}
+	f.Phone, f.Sent = nil, nil // another way was chosen
 	f.WrongCodes, f.Problems, f.Notices = 0, nil, nil
 	return m.advance(ctx, f)
 }
@@ -101,24 +102,40 @@ func (m *Machine) addApp(ctx context.Context, c Client, f Flow, a account.Accoun
 		Created: now, LastUsed: now, Sealed: f.Pending.Sealed, LastStep: step,
 	}
 	e := m.factorEvent(c, audit.FactorAdded, a, account.KindApp)
-	var err error
-	if f.FactorAt.IsZero() { // nothing but a password was proved
-		err = m.Changer.AddFirstFactor(ctx, added, now, e)
-	} else {
-		err = m.Changer.AddFactor(ctx, added, f.Replaces, now, e)
-	}
-	if errors.Is(err, account.ErrTaken) {
-		return f, ErrConflict
-	}
-	if err != nil {
+	if err := m.add(ctx, f, added, f.Replaces, e); err != nil {
 		return f, err
 	}
+	return m.addedNow(ctx, f, added, account.MethodApp, Notice{Kind: "success", Key: "notice.appadded"})
+}
+
+// add stores a confirmed factor.
+func (m *Machine) add(ctx context.Context, f Flow, added account.Factor, replaces string, e audit.Event) error {
+	var err error
+	if f.FactorAt.IsZero() { // nothing but a password was proved
+		err = m.Changer.AddFirstFactor(ctx, added, added.Created, e)
+	} else {
+		err = m.Changer.AddFactor(ctx, added, replaces, added.Created, e)
+	}
+	if errors.Is(err, account.ErrTaken) {
+		return ErrConflict
+	}
+	if err != nil {
+		return err
+	}
 	m.Audit.Written(ctx, e)
-	_ = m.Limiter.Clear(ctx, m.factorCount(a.ID, kindEnrol).key)
+	_ = m.Limiter.Clear(ctx, m.factorCount(added.Account, kindEnrol).key)
 	_ = m.Revoke(ctx) // rows stay until done; the loop goes on
-	f.Pending, f.Added, f.WrongCodes = nil, added.ID, 0
-	f.Since, f.FactorAt, f.FactorKind = now, now, account.KindApp
-	return m.advance(ctx, m.tell(f, Notice{Kind: "success", Key: "notice.appadded"}))
+	return nil
+}
+
+// addedNow notes in the flow that a factor was added, and by that proved.
+func (m *Machine) addedNow(ctx context.Context, f Flow, added account.Factor, k account.Method, n Notice) (Flow, error) {
+	return m.raise(ctx, f, func(f *Flow) {
+		f.Pending, f.Phone, f.Sent = nil, nil, nil
+		f.Added, f.WrongCodes = added.ID, 0
+		f.Since, f.FactorAt, f.FactorMethod = added.Created, added.Created, k
+		f.Problems, f.Notices = nil, []Notice{n}
+	})
 }
 
 // cleanLabel bounds the owner's name for a factor.

@@ -19,7 +19,7 @@ func TestCodeIsAcceptedOnceInAnySpelling(t *testing.T) {
 	code := ann.Code()
 	f, err := s.Machine.SubmitTOTP(ctx, c, s.PasswordPassed(c, ann), code[:3]+" "+code[3:])
 	f = passed(t, f, err)
-	if f.FactorKind != account.KindApp || f.Level() != 2 {
+	if f.FactorMethod != account.MethodApp || f.Level() != 2 {
 		t.Errorf("flow %+v", f)
 	}
 	// CVE-2025-6014: the same digits with white space around replayed.
@@ -231,10 +231,10 @@ func TestChoosingAMethodOffersWhatThereIs(t *testing.T) {
 	s := authtest.New(t)
 	ann, c := s.Add("ann", authtest.WithApp), s.Client()
 	f := s.PasswordPassed(c, ann)
-	for _, k := range []account.Kind{account.KindBackup, "", "text", "app\x00"} {
+	for _, k := range []account.Method{account.MethodBackup, "", "text", "call", "app\x00"} {
 		g, err := s.Machine.ChooseMethod(ctx, s.Load(c, f), k)
 		wantProblem(t, g, err, "method.empty")
 	}
-	f, err := s.Machine.ChooseMethod(ctx, s.Load(c, f), account.KindApp)
+	f, err := s.Machine.ChooseMethod(ctx, s.Load(c, f), account.MethodApp)
 	passed(t, f, err)
 }

@@ -42,14 +42,14 @@ func (m *Machine) Finish(ctx context.Context, c Client, f Flow, at Place, old se
 	cred := session.NewCredential(s.ID)
 	s.Tokens = []session.Token{{
 		Hash: cred.Hash(), Purpose: at.Purpose, Host: at.Host, Level: f.Level(),
-		PasswordAt: f.PasswordAt, FactorAt: f.FactorAt, FactorKind: f.FactorKind, Issued: now,
+		PasswordAt: f.PasswordAt, FactorAt: f.FactorAt, FactorKind: f.FactorMethod.Kind(), Issued: now,
 	}}
 	if err := m.Sessions.CreateSession(ctx, s); err != nil {
 		return SignedIn{}, err
 	}
 	e := m.event(c, audit.SignedIn, a)
-	e.Session, e.Method = string(s.ID), string(f.FactorKind)
-	if err := m.SignIns.RecordSignIn(ctx, a.ID, now, f.FactorKind, e); err != nil {
+	e.Session, e.Method = string(s.ID), string(f.FactorMethod)
+	if err := m.SignIns.RecordSignIn(ctx, a.ID, now, f.FactorMethod, e); err != nil {
 		_ = m.Sessions.EndSession(ctx, s.ID) // nobody has its token
 		return SignedIn{}, err
 	}
@@ -86,6 +86,12 @@ func (f Flow) Level() session.Level {
 func methods(f Flow) []string {
 	if f.Level() < session.LevelSecondFactor {
 		return []string{"pwd"}
+	}
+	switch f.FactorMethod {
+	case account.MethodText:
+		return []string{"pwd", "sms", "mfa"}
+	case account.MethodCall:
+		return []string{"pwd", "tel", "mfa"}
 	}
 	return []string{"pwd", "otp", "mfa"}
 }

@@ -32,7 +32,7 @@ func TestFinishMakesANewSessionAndEndsTheOld(t *testing.T) {
 	if diff := cmp.Diff([]string{"pwd", "otp", "mfa"}, in.Session.AMR); diff != "" {
 		t.Error(diff)
 	}
-	if a := ann.Account(); a.LastMethod != account.KindApp || a.LastSignIn.IsZero() {
+	if a := ann.Account(); a.LastMethod != account.MethodApp || a.LastSignIn.IsZero() {
 		t.Errorf("not remembered: %+v", a)
 	}
 }

@@ -78,15 +78,25 @@ type Flow struct {
 	Since      time.Time
 	PasswordAt time.Time // zero until the password was right
 	FactorAt   time.Time // zero until a second factor was right
-	FactorKind account.Kind
+	// FactorMethod is how it was proved. Its name in a record is that of the
+	// first release, so that flows under way outlive an upgrade.
+	FactorMethod account.Method `json:"FactorKind"`
 	// Method is the second factor that the person chose to use; "" for the
 	// first one offered.
-	Method account.Kind
+	Method account.Method
 	// WrongCodes counts wrong codes in this flow, for the hint after two.
 	WrongCodes int
 
 	// Pending is an authenticator that is not confirmed yet.
 	Pending *PendingApp
+	// Phone is a telephone number that is not confirmed yet.
+	Phone *PendingPhone `json:",omitempty"`
+	// Sent is the code that is on its way to a phone.
+	Sent *SentCode `json:",omitempty"`
+	// Sends counts the codes that were sent in this flow.
+	Sends int `json:",omitempty"`
+	// SkippedApp: "Not now" was the answer to the offer of an app.
+	SkippedApp bool `json:",omitempty"`
 	// Replaces is the id of the factor that an Enrol flow takes the place of.
 	Replaces string
 	// Added is the id of the factor that this flow added, or "".
@@ -136,6 +146,40 @@ type PendingApp struct {
 	Expires time.Time
 }
 
+// PendingPhone is a telephone number between being typed and its first right
+// code.
+type PendingPhone struct {
+	ID      string // that the factor will have; another number has another
+	Typed   []byte // as it was typed, sealed
+	Sealed  []byte // the number, sealed for the account
+	Expires time.Time
+}
+
+// SentCode is a code on its way to a phone. It is good in its flow alone, for
+// one number and one purpose.
+type SentCode struct {
+	// Factor is the id of the phone's factor, or the one that it will have.
+	Factor string
+	// Sealed is the code, sealed for the flow, its account, the purpose and
+	// the number.
+	Sealed []byte
+	// Expires does not move when the same code is sent again.
+	Expires time.Time
+	// Wrong counts wrong entries; CodeTries of them void the code.
+	Wrong int
+	// Times is how often the code went out, or may have; 0: not yet.
+	Times int
+	// At is when it was last sent, By how.
+	At time.Time
+	By account.Method
+	// Own: our code went out. Checker names the sender whose vendor made a
+	// code of its own, and checks it.
+	Own     bool
+	Checker string `json:",omitempty"`
+	// More is how many more may be asked for now.
+	More int
+}
+
 // Problem is one thing wrong with what was entered: a key of the message
 // catalogue, and the field that it belongs to ("" for the whole form).
 type Problem struct {
@@ -149,4 +193,6 @@ type Notice struct {
 	Kind  string // success, warning or info
 	Key   string
 	Count int `json:",omitempty"`
+	// Ending is the end of a telephone number, where one is concerned.
+	Ending string `json:",omitempty"`
 }

@@ -17,6 +17,12 @@ type Limits struct {
 	Factor          Limit // failures per account and kind of factor
 	FactorHard      int   // failures in a row that lock a factor
 	Forms           Limit // forms of every other kind per network
+
+	SendWait    time.Duration // between two codes to one account or number
+	SendHour    int           // codes an hour to one account or number
+	SendDay     int           // codes a day to one account or number
+	SendNetwork Limit         // codes asked for from one network
+	DailyCap    int           // codes a day over the whole system
 }
 
 // DefaultLimits are SPEC G1's numbers.
@@ -28,6 +34,11 @@ func DefaultLimits() Limits {
 		Factor:          Limit{N: 5, Window: 10 * time.Minute, DoubleTo: time.Hour},
 		FactorHard:      100,
 		Forms:           Limit{N: 60, Window: time.Minute},
+		SendWait:        30 * time.Second,
+		SendHour:        5,
+		SendDay:         10,
+		SendNetwork:     Limit{N: 30, Window: time.Hour},
+		DailyCap:        1000,
 	}
 }
 
@@ -55,12 +66,16 @@ func (m *Machine) passwordCounts(c Client, subject string, known bool) []count {
 		{"password_unknown", "password:" + subject, l.PasswordUnknown},
 		{"password_network", "password:network:" + c.Network, l.PasswordNetwork},
 	}
-	if c.Wide != "" {
-		wide := l.PasswordNetwork
-		wide.N *= wideFactor
-		counts = append(counts, count{"password_network", "password:network:" + c.Wide, wide})
+	return append(counts, wide(c, "password_network", "password:network:", l.PasswordNetwork)...)
+}
+
+// wide is the counter of an IPv6 client's /48, beside that of its /64.
+func wide(c Client, name, prefix string, l Limit) []count {
+	if c.Wide == "" {
+		return nil
 	}
-	return counts
+	l.N *= wideFactor
+	return []count{{name, prefix + c.Wide, l}}
 }
 
 // factorCount is the counter of a second factor, over all flows and networks.
@@ -123,10 +138,8 @@ func (m *Machine) TakeForm(ctx context.Context, c Client) error {
 	counts := []count{{"forms", "forms:" + c.Network, l}}
 	if c.Device != nil {
 		counts[0].key = "forms:device:" + c.Device.ID
-	} else if c.Wide != "" {
-		wide := l
-		wide.N *= wideFactor
-		counts = append(counts, count{"forms", "forms:" + c.Wide, wide})
+	} else {
+		counts = append(counts, wide(c, "forms", "forms:", l)...)
 	}
 	_, err := m.take(ctx, counts)
 	return err
@@ -135,7 +148,7 @@ func (m *Machine) TakeForm(ctx context.Context, c Client) error {
 // limited records a refusal and hands it on.
 func (m *Machine) limited(ctx context.Context, c Client, a account.Account, subject string, err error) error {
 	if l := (*Limited)(nil); errors.As(err, &l) {
-		e := m.event(c, audit.LimitHit, a)
+		e := m.event(c, limitEvent(l.Limit), a)
 		if e.Subject == "" {
 			e.Subject = subject
 		}
@@ -143,4 +156,19 @@ func (m *Machine) limited(ctx context.Context, c Client, a account.Account, subj
 		m.Audit.Record(ctx, e)
 	}
 	return err
+}
+
+// limitEvent is the event of a refusal: each cap on codes has its own.
+func limitEvent(limit string) audit.Name {
+	switch limit {
+	case limitSendAccount:
+		return audit.SendLimitAccount
+	case limitSendNumber:
+		return audit.SendLimitNumber
+	case limitSendNetwork:
+		return audit.SendLimitNetwork
+	case limitSendAll:
+		return audit.SendDailyCap
+	}
+	return audit.LimitHit
 }

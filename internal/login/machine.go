@@ -42,7 +42,8 @@ type Stores struct {
 	Limiter  Limiter
 }
 
-// Keys seals what is kept, and knows the peppers of backup codes.
+// Keys seals what is kept, and knows the peppers of backup codes and the
+// look-up keys of numbers.
 type Keys interface {
 	// Seal encrypts for one purpose and one account.
 	Seal(context string, associated, plaintext []byte) ([]byte, error)
@@ -51,6 +52,8 @@ type Keys interface {
 	ActivePepper(context string) (version uint32, pepper secret.Bytes)
 	// Pepper returns an older one; an error when the ring does not have it.
 	Pepper(context string, version uint32) (secret.Bytes, error)
+	// MAC is the keyed hash by which data is found, and its key's version.
+	MAC(context string, data []byte) (version uint32, sum []byte)
 }
 
 // Recorder takes events that need not commit with a change, and hears of
@@ -78,13 +81,17 @@ type Settings struct {
 	MayTurnOff bool
 	// Service is the issuer that authenticator apps show.
 	Service string
+	// Phone is for codes by text message and call.
+	Phone PhoneSettings
 }
 
 // Machine carries out steps. It holds no state of its own but the gate that
 // bounds password hashing, so any node continues what another began.
 type Machine struct {
 	Stores
-	Keys     Keys
+	Keys Keys
+	// Phones sends codes; nil where none is configured.
+	Phones   Deliverer
 	Audit    Recorder
 	Gate     *HashGate
 	Settings Settings
@@ -173,11 +180,43 @@ func (m *Machine) since(a account.Account) time.Time {
 
 // advance stores the flow and extends the flow's life, for a step that passed.
 func (m *Machine) advance(ctx context.Context, f Flow) (Flow, error) {
+	m.extend(&f)
+	return m.Flows.SaveFlow(ctx, f)
+}
+
+func (m *Machine) extend(f *Flow) {
 	f.Expires = m.Now().Add(FlowLife)
 	if last := f.Created.Add(FlowMost); f.Expires.After(last) {
 		f.Expires = last
 	}
-	return m.Flows.SaveFlow(ctx, f)
+}
+
+// raise is advance for what is a fact already, because a store has it or
+// something was spent: others who change the flow meanwhile do not undo it.
+func (m *Machine) raise(ctx context.Context, f Flow, change func(*Flow)) (Flow, error) {
+	return m.amend(ctx, f, func(f *Flow) { change(f); m.extend(f) })
+}
+
+// mostAmends bounds how often a flow is read anew because others change it.
+const mostAmends = 100
+
+// amend changes a flow however often others change it meanwhile.
+func (m *Machine) amend(ctx context.Context, f Flow, change func(*Flow)) (Flow, error) {
+	for tries := 1; ; tries++ {
+		changed := f
+		if f.Sent != nil { // not shared with the flow that is read anew
+			sent := *f.Sent
+			changed.Sent = &sent
+		}
+		change(&changed)
+		saved, err := m.Flows.SaveFlow(ctx, changed)
+		if !errors.Is(err, ErrConflict) || tries == mostAmends {
+			return saved, err
+		}
+		if f, err = m.Flows.Flow(ctx, f.Browser, f.ID, m.Now()); err != nil {
+			return f, err
+		}
+	}
 }
 
 // refuse stores what was wrong with a step, for its page to tell.

@@ -11,14 +11,21 @@ type Step string
 // The steps.
 const (
 	StepPassword   Step = "password"
-	StepVerify     Step = "verify"      // prove a second factor
-	StepSetUp      Step = "set-up"      // choose a method to enrol
-	StepSetUpApp   Step = "set-up-app"  // confirm a pending authenticator
-	StepNeedLink   Step = "need-link"   // enrolment waits for an operator's link
-	StepSaveCodes  Step = "save-codes"  // backup codes are to be saved
-	StepOfferCodes Step = "offer-codes" // none left: new ones, or not now
+	StepVerify     Step = "verify"       // prove a second factor
+	StepSetUp      Step = "set-up"       // choose a method to enrol
+	StepSetUpApp   Step = "set-up-app"   // confirm a pending authenticator
+	StepSetUpPhone Step = "set-up-phone" // confirm a pending telephone number
+	StepNeedLink   Step = "need-link"    // enrolment waits for an operator's link
+	StepSaveCodes  Step = "save-codes"   // backup codes are to be saved
+	StepOfferCodes Step = "offer-codes"  // none left: new ones, or not now
+	StepOfferApp   Step = "offer-app"    // codes had to be sent again: an app, or not now
 	StepDone       Step = "done"
 )
+
+// enrols reports whether a new method can be chosen and begun at the step.
+func (s Step) enrols() bool {
+	return s == StepSetUp || s == StepSetUpApp || s == StepSetUpPhone
+}
 
 // Next is the one place that knows the order of steps: what the flow waits
 // for, given the account's factors as they are now. It decides from the
@@ -30,9 +37,13 @@ func (m *Machine) Next(f Flow, fs account.Factors) Step {
 	switch {
 	case fs.Protected() && f.FactorAt.IsZero():
 		return StepVerify
+	case f.Purpose == StepUp:
+		return StepDone
+	case f.Asked() && m.Now().Before(f.Phone.Expires):
+		return StepSetUpPhone
 	case f.Pending != nil && m.Now().Before(f.Pending.Expires):
 		return StepSetUpApp
-	case f.Purpose == Enrol && !f.CodesWanted && !m.enrolled(f, fs):
+	case f.Purpose == Enrol && !f.CodesWanted && !m.added(f, fs):
 		return StepSetUp
 	case !fs.Protected() && f.Needs >= session.LevelSecondFactor:
 		return m.firstFactor(f)
@@ -45,8 +56,18 @@ func (m *Machine) Next(f Flow, fs account.Factors) Step {
 		return StepSaveCodes
 	case left == 0 && !f.SkippedCodes && f.Purpose == SignIn:
 		return StepOfferCodes
+	case m.offersApp(f, fs):
+		return StepOfferApp
 	}
 	return StepDone
+}
+
+// sendsBeforeOffer is after how many codes in one sign-in the next page offers
+// an authenticator app (SPEC C2).
+const sendsBeforeOffer = 2
+
+func (m *Machine) offersApp(f Flow, fs account.Factors) bool {
+	return f.Purpose == SignIn && f.Sends >= sendsBeforeOffer && !f.SkippedApp && len(fs.Of(account.KindApp)) == 0
 }
 
 // firstFactor is the step of somebody who needs a second factor and has none.
@@ -57,7 +78,8 @@ func (m *Machine) firstFactor(f Flow) Step {
 	return StepSetUp
 }
 
-// enrolled reports whether an Enrol flow has added what it was begun for.
-func (m *Machine) enrolled(f Flow, fs account.Factors) bool {
-	return f.Added != "" && len(fs.Of(account.KindApp)) > 0
+// added reports whether an Enrol flow has added what it was begun for.
+func (m *Machine) added(f Flow, fs account.Factors) bool {
+	_, there := fs.ByID(f.Added)
+	return there
 }

@@ -16,10 +16,11 @@ func machineAtNoon(s login.Settings) *login.Machine {
 }
 
 var (
-	app       = account.Factor{ID: "a", Kind: account.KindApp}
-	lockedApp = account.Factor{ID: "l", Kind: account.KindApp, Locked: true}
-	codes     = account.Factor{ID: "c", Kind: account.KindBackup, Left: 3}
-	noCodes   = account.Factor{ID: "e", Kind: account.KindBackup}
+	app         = account.Factor{ID: "a", Kind: account.KindApp}
+	lockedApp   = account.Factor{ID: "l", Kind: account.KindApp, Locked: true}
+	phoneFactor = account.Factor{ID: "p", Kind: account.KindPhone}
+	codes       = account.Factor{ID: "c", Kind: account.KindBackup, Left: 3}
+	noCodes     = account.Factor{ID: "e", Kind: account.KindBackup}
 )
 
 // flow changes a sign-in whose password was right.
@@ -46,6 +47,14 @@ func TestNextIsDecidedInOneTable(t *testing.T) {
 	wanted := func(f *login.Flow) { f.CodesWanted = true }
 	added := func(f *login.Flow) { f.Added = "a" }
 	byLink := func(f *login.Flow) { f.ByLink = true }
+	number := func(times int, until time.Time) func(*login.Flow) {
+		return func(f *login.Flow) {
+			f.Phone = &login.PendingPhone{ID: "n", Expires: until}
+			f.Sent = &login.SentCode{Factor: "n", Times: times}
+		}
+	}
+	stepUp := func(f *login.Flow) { f.Purpose = login.StepUp }
+	twice := func(f *login.Flow) { f.Sends = 2 }
 	link := login.Settings{EnrolByLink: true}
 	for name, c := range map[string]struct {
 		flow     login.Flow
@@ -65,6 +74,20 @@ func TestNextIsDecidedInOneTable(t *testing.T) {
 		"has one that is locked":            {flow(nil), account.Factors{lockedApp}, login.Settings{}, login.StepVerify},
 		"pending does not skip proving":     {flow(pending), account.Factors{app}, login.Settings{}, login.StepVerify},
 		"codes wanted does not skip":        {flow(wanted), account.Factors{app}, login.Settings{}, login.StepVerify},
+		"has a phone":                       {flow(nil), account.Factors{phoneFactor}, login.Settings{}, login.StepVerify},
+		"a number asked for":                {flow(both(needs2, number(1, noon.Add(time.Second)))), nil, login.Settings{}, login.StepSetUpPhone},
+		"a number not asked for yet":        {flow(both(needs2, number(0, noon.Add(time.Second)))), nil, login.Settings{}, login.StepSetUp},
+		"a number typed too long ago":       {flow(both(needs2, number(1, noon))), nil, login.Settings{}, login.StepSetUp},
+		"a number does not skip proving":    {flow(number(1, noon.Add(time.Second))), account.Factors{app}, login.Settings{}, login.StepVerify},
+		"a number, but by link only":        {flow(needs2), nil, link, login.StepNeedLink},
+		"two codes sent":                    {flow(both(proved, twice)), account.Factors{phoneFactor, codes}, login.Settings{}, login.StepOfferApp},
+		"two codes sent, codes first":       {flow(both(proved, twice)), account.Factors{phoneFactor}, login.Settings{}, login.StepSaveCodes},
+		"two codes sent, not now":           {flow(both(proved, both(twice, func(f *login.Flow) { f.SkippedApp = true }))), account.Factors{phoneFactor, codes}, login.Settings{}, login.StepDone},
+		"two codes sent, app begun":         {flow(both(proved, both(twice, pending))), account.Factors{phoneFactor, codes}, login.Settings{}, login.StepSetUpApp},
+		"two codes sent, has an app":        {flow(both(proved, twice)), account.Factors{app, phoneFactor, codes}, login.Settings{}, login.StepDone},
+		"step-up, password only":            {flow(stepUp), account.Factors{phoneFactor}, login.Settings{}, login.StepVerify},
+		"step-up, both":                     {flow(both(stepUp, both(proved, twice))), account.Factors{phoneFactor}, login.Settings{}, login.StepDone},
+		"step-up, nothing":                  {login.Flow{Purpose: login.StepUp}, account.Factors{phoneFactor}, login.Settings{}, login.StepPassword},
 		"proved, codes saved":               {flow(proved), account.Factors{app, codes}, login.Settings{}, login.StepDone},
 		"proved, codes never saved":         {flow(proved), account.Factors{app}, login.Settings{}, login.StepSaveCodes},
 		"proved, none left":                 {flow(proved), account.Factors{app, noCodes}, login.Settings{}, login.StepOfferCodes},

@@ -67,9 +67,9 @@ type counting struct {
 	compared atomic.Int64
 }
 
-func (c *counting) ProveApp(ctx context.Context, id account.ID, try func([]*account.Factor) []audit.Event) error {
+func (c *counting) Prove(ctx context.Context, id account.ID, kind account.Kind, try func([]*account.Factor) []audit.Event) error {
 	c.compared.Add(1)
-	return c.Prover.ProveApp(ctx, id, try)
+	return c.Prover.Prove(ctx, id, kind, try)
 }
 
 // TestBurstOfWrongCodesIsComparedFiveTimes: T30, CVE-2024-4629.
@@ -130,8 +130,8 @@ type leaving struct {
 	leave context.CancelFunc
 }
 
-func (l leaving) ProveApp(ctx context.Context, id account.ID, try func([]*account.Factor) []audit.Event) error {
-	return l.Prover.ProveApp(ctx, id, func(fs []*account.Factor) []audit.Event {
+func (l leaving) Prove(ctx context.Context, id account.ID, kind account.Kind, try func([]*account.Factor) []audit.Event) error {
+	return l.Prover.Prove(ctx, id, kind, func(fs []*account.Factor) []audit.Event {
 		l.leave()
 		return try(fs)
 	})

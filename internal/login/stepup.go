@@ -12,7 +12,7 @@ import (
 // Proofs are what a person enters to confirm that it is them.
 type Proofs struct {
 	Password secret.Text
-	Kind     account.Kind // of Code; unused where the account has no method
+	Method   account.Method // of Code: app or backup; unused where the account has no method
 	Code     string
 }
 
@@ -21,25 +21,24 @@ type Proofs struct {
 // returns what is wrong otherwise; a wrong password leaves the code unspent.
 func (m *Machine) StepUp(ctx context.Context, c Client, p Person, at Place, in Proofs) (session.Credential, []Problem, error) {
 	none := session.Credential{}
-	if in.Kind != account.KindBackup {
-		in.Kind = account.KindApp
+	if in.Method != account.MethodBackup {
+		in.Method = account.MethodApp
 	}
 	if missing := missingProofs(p, in); missing != nil {
 		return none, missing, m.TakeForm(ctx, c)
 	}
-	_, problem, err := m.provePassword(ctx, c, account.NormaliseIdentifier(p.Account.Name), in.Password)
+	problem, err := m.ownPassword(ctx, c, p, in.Password)
 	if err != nil {
 		return none, nil, err
 	}
 	if problem != nil {
-		problem.Key = "pw.current"
 		return none, []Problem{*problem}, nil
 	}
 	t := p.Token
 	t.PasswordAt = m.Now()
 	if p.Factors.Protected() {
 		prove := m.proveApp
-		if in.Kind == account.KindBackup {
+		if in.Method == account.MethodBackup {
 			prove = m.proveBackup
 		}
 		problem, _, err := prove(ctx, c, p.Account, p.Factors, in.Code)
@@ -49,17 +48,78 @@ func (m *Machine) StepUp(ctx context.Context, c Client, p Person, at Place, in P
 		if problem != nil {
 			return none, []Problem{*problem}, nil
 		}
-		t.FactorAt, t.FactorKind, t.Level = m.Now(), in.Kind, session.LevelSecondFactor
+		t.FactorAt, t.FactorKind, t.Level = m.Now(), in.Method.Kind(), session.LevelSecondFactor
 	}
 	p.Token = t
+	cred, err := m.steppedUp(ctx, c, p, at, in.Method)
+	return cred, nil, err
+}
+
+// ownPassword proves the password of somebody signed in.
+func (m *Machine) ownPassword(ctx context.Context, c Client, p Person, pw secret.Text) (*Problem, error) {
+	_, problem, err := m.provePassword(ctx, c, account.NormaliseIdentifier(p.Account.Name), pw)
+	if problem != nil {
+		problem.Key = "pw.current"
+	}
+	return problem, err
+}
+
+// steppedUp gives the session a new token with the proofs in p.Token.
+func (m *Machine) steppedUp(ctx context.Context, c Client, p Person, at Place, k account.Method) (session.Credential, error) {
 	cred, err := m.Rotate(ctx, p, at)
 	if err != nil {
-		return none, nil, err
+		return session.Credential{}, err
 	}
 	e := m.event(c, audit.StepUpPassed, p.Account)
-	e.Session, e.Method = string(p.Session.ID), string(t.FactorKind)
+	e.Session = string(p.Session.ID)
+	if p.Factors.Protected() {
+		e.Method = string(k)
+	}
 	m.Audit.Record(ctx, e)
-	return cred, nil, nil
+	return cred, nil
+}
+
+// StepUpByPhone proves the password, after which the flow waits for a second
+// factor as a sign-in does: a code is sent only after the right password
+// (SECURITY R27). The returned flow has Problems where it was not right.
+func (m *Machine) StepUpByPhone(ctx context.Context, c Client, p Person, f Flow, pw secret.Text, k account.Method) (Flow, error) {
+	if f.Purpose != StepUp || !f.Of(p) || !m.offers(p.Account, p.Factors, k) || k.Kind() != account.KindPhone {
+		return f, ErrNotNext
+	}
+	f.Method = k
+	if pw.IsZero() {
+		return m.unread(ctx, c, f, Problem{Field: "password", Key: "pw.empty"})
+	}
+	problem, err := m.ownPassword(ctx, c, p, pw)
+	if err != nil {
+		return f, err
+	}
+	if problem != nil {
+		return m.refuse(ctx, f, *problem)
+	}
+	f.Account, f.PasswordAt, f.Since = p.Account.ID, m.Now(), m.since(p.Account)
+	f.Problems, f.Notices = nil, nil
+	return m.advance(ctx, f)
+}
+
+// FinishStepUp ends a flow whose proofs were given on the pages of a sign-in:
+// the session gets a new token with them.
+func (m *Machine) FinishStepUp(ctx context.Context, c Client, p Person, f Flow, at Place) (session.Credential, error) {
+	a, fs, err := m.Holder(ctx, f)
+	if err != nil {
+		return session.Credential{}, err
+	}
+	if f.Purpose != StepUp || !f.Of(p) || a.ID != p.Account.ID || m.Next(f, fs) != StepDone {
+		return session.Credential{}, ErrNotNext
+	}
+	// One flow gives one token: of two requests at once, one finds it here.
+	if f, err = m.Flows.SaveFlow(ctx, f); err != nil {
+		return session.Credential{}, err
+	}
+	_ = m.Flows.DeleteFlow(ctx, f.Browser, f.ID) // it ends by itself too
+	p.Token.PasswordAt, p.Token.FactorAt = f.PasswordAt, f.FactorAt
+	p.Token.FactorKind, p.Token.Level = f.FactorMethod.Kind(), f.Level()
+	return m.steppedUp(ctx, c, p, at, f.FactorMethod)
 }
 
 func missingProofs(p Person, in Proofs) []Problem {
@@ -69,7 +129,7 @@ func missingProofs(p Person, in Proofs) []Problem {
 	}
 	if p.Factors.Protected() && in.Code == "" {
 		key := "code.empty"
-		if in.Kind == account.KindBackup {
+		if in.Method == account.MethodBackup {
 			key = "backup.empty"
 		}
 		missing = append(missing, Problem{Field: "code", Key: key})
@@ -86,7 +146,7 @@ func (m *Machine) BeginStepUp(ctx context.Context, c Client, p Person, back stri
 }
 
 // RefuseStepUp keeps what was wrong for the confirmation page to tell.
-func (m *Machine) RefuseStepUp(ctx context.Context, f Flow, k account.Kind, problems []Problem) (Flow, error) {
+func (m *Machine) RefuseStepUp(ctx context.Context, f Flow, k account.Method, problems []Problem) (Flow, error) {
 	f.Method = k
 	for _, p := range problems {
 		if p.counted() {

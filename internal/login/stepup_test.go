@@ -53,11 +53,11 @@ func TestStepUpNeedsThePasswordAndAFactor(t *testing.T) {
 	code := ann.Code()
 	for name, in := range map[string]login.Proofs{
 		"nothing":                       {},
-		"no code":                       {Password: ann.Password, Kind: account.KindApp},
-		"no password":                   {Kind: account.KindApp, Code: code},
-		"wrong password":                {Password: wrong, Kind: account.KindApp, Code: code},
-		"wrong code":                    {Password: ann.Password, Kind: account.KindApp, Code: ann.WrongCode()},
-		"an app's code as a backup one": {Password: ann.Password, Kind: account.KindBackup, Code: code},
+		"no code":                       {Password: ann.Password, Method: account.MethodApp},
+		"no password":                   {Method: account.MethodApp, Code: code},
+		"wrong password":                {Password: wrong, Method: account.MethodApp, Code: code},
+		"wrong code":                    {Password: ann.Password, Method: account.MethodApp, Code: ann.WrongCode()},
+		"an app's code as a backup one": {Password: ann.Password, Method: account.MethodBackup, Code: code},
 	} {
 		_, problems, err := s.Machine.StepUp(ctx, c, p, authtest.Place(), in)
 		if err != nil || len(problems) == 0 {
@@ -69,7 +69,7 @@ func TestStepUpNeedsThePasswordAndAFactor(t *testing.T) {
 	}
 	old := p.Token.Hash
 	// A wrong password left the code unspent, whatever the form calls its kind.
-	cred, problems, err := s.Machine.StepUp(ctx, c, p, authtest.Place(), login.Proofs{Password: ann.Password, Kind: "<script>", Code: code})
+	cred, problems, err := s.Machine.StepUp(ctx, c, p, authtest.Place(), login.Proofs{Password: ann.Password, Method: "<script>", Code: code})
 	if err != nil || len(problems) > 0 {
 		t.Fatal(problems, err)
 	}
@@ -77,7 +77,7 @@ func TestStepUpNeedsThePasswordAndAFactor(t *testing.T) {
 	if !s.Machine.Fresh(p) || p.Token.Hash == old || p.Token.Hash != cred.Hash() || p.Token.FactorKind != account.KindApp {
 		t.Errorf("token %+v", p.Token)
 	}
-	_, problems, err = s.Machine.StepUp(ctx, c, p, authtest.Place(), login.Proofs{Password: ann.Password, Kind: account.KindApp, Code: code})
+	_, problems, err = s.Machine.StepUp(ctx, c, p, authtest.Place(), login.Proofs{Password: ann.Password, Method: account.MethodApp, Code: code})
 	if err != nil || len(problems) != 1 || problems[0].Key != "code.used" {
 		t.Errorf("replayed: %v %v", problems, err)
 	}
@@ -96,14 +96,14 @@ func TestStepUpSharesTheCountersOfSigningIn(t *testing.T) {
 			wantProblem(t, f, err, "code.wrong")
 			continue
 		}
-		_, problems, err := s.Machine.StepUp(ctx, c, p, authtest.Place(), login.Proofs{Password: ann.Password, Kind: account.KindApp, Code: ann.WrongCode()})
+		_, problems, err := s.Machine.StepUp(ctx, c, p, authtest.Place(), login.Proofs{Password: ann.Password, Method: account.MethodApp, Code: ann.WrongCode()})
 		if err != nil || len(problems) != 1 {
 			t.Fatal(problems, err)
 		}
 	}
-	_, _, err := s.Machine.StepUp(ctx, c, p, authtest.Place(), login.Proofs{Password: ann.Password, Kind: account.KindApp, Code: ann.WrongCode()})
+	_, _, err := s.Machine.StepUp(ctx, c, p, authtest.Place(), login.Proofs{Password: ann.Password, Method: account.MethodApp, Code: ann.WrongCode()})
 	s.Must(err)
-	_, _, err = s.Machine.StepUp(ctx, c, p, authtest.Place(), login.Proofs{Password: ann.Password, Kind: account.KindApp, Code: ann.Code()})
+	_, _, err = s.Machine.StepUp(ctx, c, p, authtest.Place(), login.Proofs{Password: ann.Password, Method: account.MethodApp, Code: ann.Code()})
 	wantLimited(t, err, "factor", 0)
 }
 

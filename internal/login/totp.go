@@ -15,79 +15,6 @@ import (
 // sealApp is the context that authenticator secrets are sealed for.
 const sealApp = "authenticator secret"
 
-// SubmitTOTP checks a code of the account's authenticators and spends its
-// step. The returned flow has Problems when the person has to try again.
-func (m *Machine) SubmitTOTP(ctx context.Context, c Client, f Flow, typed string) (Flow, error) {
-	return m.submitFactor(ctx, c, f, account.KindApp, typed, m.proveApp)
-}
-
-// SubmitBackup checks a backup code and spends it.
-func (m *Machine) SubmitBackup(ctx context.Context, c Client, f Flow, typed string) (Flow, error) {
-	return m.submitFactor(ctx, c, f, account.KindBackup, typed, m.proveBackup)
-}
-
-// proof is one way to prove a second factor. It returns what is wrong with
-// the code, or nil; and a notice to show after success.
-type proof func(ctx context.Context, c Client, a account.Account, fs account.Factors, typed string) (*Problem, *Notice, error)
-
-// submitFactor is the step of every second factor: only in a flow that waits
-// for one, and only for the account that the flow's password named.
-func (m *Machine) submitFactor(ctx context.Context, c Client, f Flow, k account.Kind, typed string, prove proof) (Flow, error) {
-	a, fs, err := m.Holder(ctx, f)
-	if err != nil {
-		return f, err
-	}
-	if f.Purpose != SignIn || m.Next(f, fs) != StepVerify {
-		return f, ErrNotNext
-	}
-	problem, notice, err := prove(ctx, c, a, fs, typed)
-	if err != nil {
-		return f, err
-	}
-	if problem != nil {
-		f.Method = k
-		if !problem.counted() {
-			return m.unread(ctx, c, f, *problem)
-		}
-		f.WrongCodes++
-		return m.refuse(ctx, f, *problem)
-	}
-	f.FactorAt, f.FactorKind, f.WrongCodes = m.Now(), k, 0
-	f.Problems, f.Notices = nil, nil
-	if notice != nil {
-		f.Notices = []Notice{*notice}
-	}
-	return m.advance(ctx, f)
-}
-
-// Holder returns the account that a flow's password named, with its factors
-// as they are now. ErrNoFlow when the flow names none, or the account may no
-// longer sign in.
-func (m *Machine) Holder(ctx context.Context, f Flow) (account.Account, account.Factors, error) {
-	if f.Account == "" {
-		return account.Account{}, nil, ErrNotNext
-	}
-	a, err := m.Accounts.Account(ctx, f.Account)
-	if errors.Is(err, account.ErrNotFound) || err == nil && !usable(a) {
-		return account.Account{}, nil, ErrNoFlow
-	}
-	if err != nil {
-		return account.Account{}, nil, err
-	}
-	// What was proved before the account's sessions were ended (password
-	// changed, signed out everywhere) opens nothing any more (T38).
-	if f.Since.Before(a.SessionsValidFrom) {
-		return account.Account{}, nil, ErrNoFlow
-	}
-	fs, err := m.Accounts.Factors(ctx, a.ID)
-	return a, fs, err
-}
-
-// counted reports whether the code was compared, not merely malformed.
-func (p Problem) counted() bool {
-	return p.Key == "code.wrong" || p.Key == "code.used" || p.Key == "backup.wrong"
-}
-
 // proveApp takes from the limiter, then compares and spends in one
 // transaction over the account's authenticators.
 func (m *Machine) proveApp(ctx context.Context, c Client, a account.Account, fs account.Factors, typed string) (*Problem, *Notice, error) {
@@ -108,7 +35,7 @@ func (m *Machine) proveApp(ctx context.Context, c Client, a account.Account, fs 
 	// Counted is counted: a client that goes away now does not undo the
 	// comparison and with it the failure.
 	ctx = context.WithoutCancel(ctx)
-	err = m.Prover.ProveApp(ctx, a.ID, func(apps []*account.Factor) []audit.Event {
+	err = m.Prover.Prove(ctx, a.ID, account.KindApp, func(apps []*account.Factor) []audit.Event {
 		events, outcome = m.matchApps(c, a, apps, code)
 		return events
 	})

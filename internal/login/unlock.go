@@ -15,7 +15,7 @@ func (m *Machine) ClearLimits(ctx context.Context, id account.ID, networks []str
 	for _, n := range networks {
 		counts = append(counts, m.passwordCounts(Client{Network: n}, string(id), false)[0])
 	}
-	for _, k := range []account.Kind{account.KindApp, account.KindBackup} {
+	for _, k := range []account.Kind{account.KindApp, account.KindPhone, account.KindBackup} {
 		counts = append(counts, m.factorCount(id, k))
 	}
 	var failed error

@@ -22,8 +22,8 @@ func scanAccount(r row) (account.Account, error) {
 	var a account.Account
 	var hash string
 	err := r.Scan(&a.ID, &a.Name, &a.Email, &a.DisplayName, list{&a.Groups},
-		&hash, stamp{&a.PasswordChanged}, &a.Provider, &a.Disabled,
-		&a.Generation, stamp{&a.SessionsValidFrom}, stamp{&a.Created}, stamp{&a.LastSignIn}, &a.LastMethod, &a.EnrolByLink)
+		&hash, stamp{&a.PasswordChanged}, &a.Provider, flag{&a.Disabled},
+		&a.Generation, stamp{&a.SessionsValidFrom}, stamp{&a.Created}, stamp{&a.LastSignIn}, &a.LastMethod, flag{&a.EnrolByLink})
 	if errors.Is(err, sql.ErrNoRows) {
 		return a, refuse(account.ErrNotFound)
 	}

@@ -23,10 +23,11 @@ func (s *Store) Append(ctx context.Context, events ...audit.Event) error {
 func insertEvents(ctx context.Context, q querier, events []audit.Event) error {
 	for _, e := range events {
 		_, err := q.ExecContext(ctx, `INSERT INTO audit (at, name, account, subject, actor, session,
-			host, network, browser, request, method, reason, times)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			host, network, browser, request, method, reason, times, country)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 			micros(e.Time), e.Name, e.Account, cleaned(e.Subject), cleaned(e.Actor), cleaned(e.Session),
-			cleaned(e.Host), cleaned(e.Network), cleaned(e.Browser), cleaned(e.Request), cleaned(e.Method), cleaned(e.Reason), e.Count)
+			cleaned(e.Host), cleaned(e.Network), cleaned(e.Browser), cleaned(e.Request), cleaned(e.Method), cleaned(e.Reason), e.Count,
+			cleaned(e.Country))
 		if err != nil {
 			return err
 		}
@@ -60,14 +61,14 @@ func (s *Store) Events(ctx context.Context, f EventFilter) (events []audit.Event
 	}
 	args = append(args, min(limit, maxEvents))
 	query := fmt.Sprintf(`SELECT at, name, account, subject, actor, session,
-		host, network, browser, request, method, reason, times
+		host, network, browser, request, method, reason, times, country
 		FROM audit %s ORDER BY at DESC, id DESC LIMIT $%d`, where, len(args))
 	err = s.db.view(ctx, "reading audit events", func(ctx context.Context, q querier) error {
 		events = nil
 		return each(ctx, q, func(rows *sql.Rows) error {
 			var e audit.Event
 			err := rows.Scan(stamp{&e.Time}, &e.Name, &e.Account, &e.Subject, &e.Actor, &e.Session,
-				&e.Host, &e.Network, &e.Browser, &e.Request, &e.Method, &e.Reason, &e.Count)
+				&e.Host, &e.Network, &e.Browser, &e.Request, &e.Method, &e.Reason, &e.Count, &e.Country)
 			events = append(events, e)
 			return err
 		}, query, args...)

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sallyport-auth/sallyport/internal/audit"
 )
 
@@ -54,4 +56,53 @@ func TestEventsAreChosenByEveryField(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestEventsAreCountedByCountry(t *testing.T) {
+	t.Parallel()
+	bothEngines(t, func(t *testing.T, s *Store) {
+		ctx, now := t.Context(), time.Now().Truncate(time.Second)
+		none, err := s.CountByCountry(ctx, time.Time{}, now)
+		must(t, err)
+		if none != nil {
+			t.Fatalf("%v from nothing", none)
+		}
+		at := func(d time.Duration, name audit.Name, method, country string, times int) audit.Event {
+			return audit.Event{Time: now.Add(d), Name: name, Method: method, Country: country, Count: times}
+		}
+		must(t, s.Append(ctx,
+			at(-time.Microsecond, audit.CodeSent, "text", "CH", 0), // before
+			at(0, audit.CodeSent, "text", "CH", 0),
+			at(time.Second, audit.CodeSent, "text", "CH", 1),
+			at(time.Second, audit.CodeSent, "call", "CH", 0),
+			at(time.Second, audit.CodeSent, "text", "AT", 0),
+			at(2*time.Second, audit.NumberRefused, "", "GB", 40), // summed up
+			at(2*time.Second, audit.NumberRefused, "", "GB", 2),
+			at(2*time.Second, audit.NumberRefused, "", "", 7), // of no country
+			at(2*time.Second, audit.SignedIn, "text", "", 0),
+			at(time.Minute-time.Microsecond, audit.CodeNotSent, "text", "CH", 0),
+			at(time.Minute, audit.CodeSent, "text", "CH", 0), // after
+		))
+		got, err := s.CountByCountry(ctx, now, now.Add(time.Minute))
+		must(t, err)
+		want := []CountryCount{
+			{audit.CodeNotSent, "text", "CH", 1},
+			{audit.CodeSent, "call", "CH", 1},
+			{audit.CodeSent, "text", "AT", 1},
+			{audit.CodeSent, "text", "CH", 2},
+			{audit.NumberRefused, "", "GB", 42},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		events, err := s.Events(ctx, EventFilter{Name: audit.NumberRefused})
+		must(t, err)
+		var countries []string
+		for _, e := range events {
+			countries = append(countries, e.Country)
+		}
+		if diff := cmp.Diff([]string{"", "GB", "GB"}, countries); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
 }

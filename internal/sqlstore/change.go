@@ -111,7 +111,7 @@ func (s *Store) Revocations(ctx context.Context, limit int) (left []account.Revo
 		left = nil
 		return each(ctx, q, func(rows *sql.Rows) error {
 			var r account.Revocation
-			err := rows.Scan(&r.ID, &r.Account, &r.Sessions)
+			err := rows.Scan(&r.ID, &r.Account, flag{&r.Sessions})
 			left = append(left, r)
 			return err
 		}, `SELECT id, account, sessions FROM revocations ORDER BY id LIMIT $1`, max(limit, 0))

@@ -13,24 +13,27 @@ import (
 )
 
 const factorColumns = `f.id, f.account, f.kind, f.label, f.created, f.last_used,
-	f.sealed, f.last_step, f.salt, f.pepper, f.failures, f.locked`
+	f.sealed, f.last_step, f.lookup, f.lookup_key, f.call_only, f.salt, f.pepper, f.failures, f.locked`
 
 // codesLeft counts the unused codes of a set.
 const codesLeft = `(SELECT COUNT(*) FROM backup_codes c WHERE c.set_id = f.id AND c.used = 0)`
 
 func scanFactor(r row) (account.Factor, error) {
 	var f account.Factor
-	var pepper int64
+	var pepper, lookupKey int64
 	if err := r.Scan(&f.ID, &f.Account, &f.Kind, &f.Label, stamp{&f.Created}, stamp{&f.LastUsed},
-		&f.Sealed, &f.LastStep, &f.Salt, &pepper, &f.Failures, &f.Locked, &f.Left); err != nil {
+		&f.Sealed, &f.LastStep, &f.Lookup, &lookupKey, flag{&f.CallOnly}, &f.Salt, &pepper, &f.Failures, flag{&f.Locked}, &f.Left); err != nil {
 		return account.Factor{}, err
 	}
-	if pepper < 0 || pepper > math.MaxUint32 || f.LastStep < 0 || f.Failures < 0 {
-		return account.Factor{}, corrupt("factor %s has pepper %d, step %d and %d failures", f.ID, pepper, f.LastStep, f.Failures)
+	if !version(pepper) || !version(lookupKey) || f.LastStep < 0 || f.Failures < 0 {
+		return account.Factor{}, corrupt("factor %s has pepper %d, look-up key %d, step %d and %d failures", f.ID, pepper, lookupKey, f.LastStep, f.Failures)
 	}
-	f.Pepper = uint32(pepper)
+	f.Pepper, f.LookupKey = uint32(pepper), uint32(lookupKey)
 	return f, nil
 }
+
+// version reports whether a number can be a key's version.
+func version(v int64) bool { return v >= 0 && v <= math.MaxUint32 }
 
 // Factors implements login.Accounts.
 func (s *Store) Factors(ctx context.Context, id account.ID) (all account.Factors, err error) {
@@ -50,7 +53,7 @@ func (s *Store) Factors(ctx context.Context, id account.ID) (all account.Factors
 
 // AddFactor implements login.Changer. account.ErrNotFound when the account,
 // or the factor to replace, is not there; account.ErrTaken when a factor with
-// that id is.
+// that id is, or a second telephone number is added.
 func (s *Store) AddFactor(ctx context.Context, f account.Factor, replaces string, now time.Time, events ...audit.Event) error {
 	return s.addFactor(ctx, f, replaces, false, now, events)
 }
@@ -78,6 +81,15 @@ func (s *Store) addFactor(ctx context.Context, f account.Factor, replaces string
 				return err
 			} else if n == 0 {
 				return refuse(account.ErrNotFound)
+			}
+		}
+		if f.Kind == account.KindPhone { // one number for an account
+			var phones int
+			if err := q.QueryRowContext(ctx, `SELECT count(*) FROM factors WHERE account = $1 AND kind = $2`, f.Account, f.Kind).Scan(&phones); err != nil {
+				return err
+			}
+			if phones > 0 {
+				return refuse(account.ErrTaken)
 			}
 		}
 		if err := insertFactor(ctx, q, f); err != nil {
@@ -183,10 +195,10 @@ func (s *Store) UnlockFactors(ctx context.Context, id account.ID, events ...audi
 // enrolment add it once.
 func insertFactor(ctx context.Context, q querier, f account.Factor) error {
 	n, err := affected(ctx, q, `INSERT INTO factors (id, account, kind, label, created, last_used,
-		sealed, last_step, salt, pepper, failures, locked)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING`,
+		sealed, last_step, lookup, lookup_key, call_only, salt, pepper, failures, locked)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (id) DO NOTHING`,
 		f.ID, f.Account, f.Kind, f.Label, micros(f.Created), micros(f.LastUsed),
-		blob(f.Sealed), f.LastStep, blob(f.Salt), int64(f.Pepper), f.Failures, f.Locked)
+		blob(f.Sealed), f.LastStep, blob(f.Lookup), int64(f.LookupKey), f.CallOnly, blob(f.Salt), int64(f.Pepper), f.Failures, f.Locked)
 	if err == nil && n == 0 {
 		return refuse(account.ErrTaken)
 	}

@@ -30,13 +30,14 @@ func wantUnavailable(t *testing.T, err error, why string) {
 	}
 }
 
-// withApp makes an account with an authenticator and a backup set.
+// withApp makes an account with an authenticator, a phone and a backup set.
 func withApp(t *testing.T, s *Store) (id account.ID, set string) {
 	t.Helper()
 	ctx, now := t.Context(), time.Now()
 	id, set = "alice-id", "set"
 	must(t, s.CreateAccount(ctx, account.Account{ID: id, Name: "alice", Created: now}))
 	must(t, s.AddFactor(ctx, account.Factor{ID: "app", Account: id, Kind: account.KindApp}, "", now))
+	must(t, s.AddFactor(ctx, account.Factor{ID: "phone", Account: id, Kind: account.KindPhone, Lookup: []byte("number")}, "", now))
 	must(t, s.ReplaceBackupCodes(ctx, account.Factor{ID: set, Account: id, Kind: account.KindBackup}, [][32]byte{{1}}, now))
 	return id, set
 }
@@ -74,7 +75,7 @@ func TestFaultyFileDeniesAndSaysWhy(t *testing.T) {
 				wantUnavailable(t, err, fault.why)
 				return
 			}
-			wantUnavailable(t, s.ProveApp(t.Context(), id, failOnce), fault.why)
+			wantUnavailable(t, s.Prove(t.Context(), id, account.KindApp, failOnce), fault.why)
 			_, spent, err := s.SpendBackupCode(t.Context(), id, set, [32]byte{1}, 100, time.Now(), nil)
 			wantUnavailable(t, err, fault.why)
 			if spent {
@@ -97,12 +98,12 @@ func TestLockedFileDeniesInTime(t *testing.T) {
 	tx, err := other.Begin()
 	must(t, err)
 	began := time.Now()
-	wantUnavailable(t, s.ProveApp(t.Context(), id, tryNothing), "locked")
+	wantUnavailable(t, s.Prove(t.Context(), id, account.KindApp, tryNothing), "locked")
 	if took := time.Since(began); took > callTimeout+time.Second {
 		t.Fatalf("it took %s", took)
 	}
 	must(t, tx.Rollback())
-	must(t, s.ProveApp(t.Context(), id, tryNothing))
+	must(t, s.Prove(t.Context(), id, account.KindApp, tryNothing))
 }
 
 func TestFileThatIsNoDatabaseIsRefusedForGood(t *testing.T) {
@@ -152,7 +153,7 @@ func TestSlowServerDeniesInTimeAndLosesNoFailure(t *testing.T) {
 	_, err = tx.Exec(`LOCK TABLE factors IN ACCESS EXCLUSIVE MODE`)
 	must(t, err)
 	began := time.Now()
-	wantUnavailable(t, s.ProveApp(t.Context(), id, failOnce), "deadline")
+	wantUnavailable(t, s.Prove(t.Context(), id, account.KindApp, failOnce), "deadline")
 	_, err = s.Factors(t.Context(), id)
 	wantUnavailable(t, err, "deadline")
 	if took := time.Since(began); took > 5*time.Second {
@@ -161,7 +162,7 @@ func TestSlowServerDeniesInTimeAndLosesNoFailure(t *testing.T) {
 	must(t, tx.Rollback())
 	s.db.timeout = callTimeout
 	for range 3 {
-		must(t, s.ProveApp(t.Context(), id, failOnce))
+		must(t, s.Prove(t.Context(), id, account.KindApp, failOnce))
 	}
 	factors, err := s.Factors(t.Context(), id)
 	must(t, err)
@@ -193,7 +194,7 @@ func TestCallersContextEndsACall(t *testing.T) {
 	cancel()
 	_, err := s.Account(ctx, "x")
 	wantUnavailable(t, err, "canceled")
-	wantUnavailable(t, s.ProveApp(ctx, "x", tryNothing), "canceled")
+	wantUnavailable(t, s.Prove(ctx, "x", account.KindApp, tryNothing), "canceled")
 }
 
 func TestLostConnectionsAreReplaced(t *testing.T) {
@@ -240,7 +241,7 @@ func TestCorruptRowsDeny(t *testing.T) {
 			t.Parallel()
 			s, _ := open(t)
 			id, set := withApp(t, s)
-			for _, damage := range []struct{ table, column, value string }{
+			for _, d := range []damage{
 				{"accounts", "group_names", `'{"not":"a list"}'`},
 				{"accounts", "group_names", `'["a"'`},
 				{"accounts", "group_names", `'["a"] []'`},
@@ -251,40 +252,90 @@ func TestCorruptRowsDeny(t *testing.T) {
 				{"factors", "last_step", `-9223372036854775808`},
 				{"factors", "failures", `-1`},
 				{"factors", "pepper", `4294967296`},
+				{"factors", "lookup_key", `4294967296`},
+				{"factors", "lookup_key", `-1`},
 				{"factors", "last_used", `-1`},
 			} {
-				// Undone by hand: the transaction must be seen by others.
-				db := writer(t, s.db)
-				_, err := db.Exec(`CREATE TABLE kept AS SELECT * FROM ` + damage.table)
-				must(t, err)
-				_, err = db.Exec(`UPDATE ` + damage.table + ` SET ` + damage.column + ` = ` + damage.value)
-				must(t, err)
-				if damage.table == "accounts" {
-					_, err = s.Account(t.Context(), id)
-					wantCorrupt(t, damage.column, err)
-					_, err = s.ListAccounts(t.Context())
-					wantCorrupt(t, damage.column, err)
-					wantCorrupt(t, damage.column, s.ChangeAccount(t.Context(), id, time.Now(), false, func(*account.Account) error { return nil }))
-				} else {
-					_, err = s.Factors(t.Context(), id)
-					wantCorrupt(t, damage.column, err)
-					wantCorrupt(t, damage.column, s.ProveApp(t.Context(), id, tryNothing))
-					_, spent, err := s.SpendBackupCode(t.Context(), id, set, [32]byte{1}, 100, time.Now(), nil)
-					wantCorrupt(t, damage.column, err)
-					if spent {
-						t.Error("spent from a corrupt set")
-					}
-				}
-				_, err = db.Exec(`UPDATE ` + damage.table + ` SET ` + damage.column + ` =
-					(SELECT k.` + damage.column + ` FROM kept k WHERE k.id = ` + damage.table + `.id)`)
-				must(t, err)
-				_, err = db.Exec(`DROP TABLE kept`)
-				must(t, err)
+				d.denies(t, s, id, set)
 			}
 			_, err := s.Account(t.Context(), id)
 			must(t, err)
 		})
 	}
+}
+
+// PostgreSQL keeps nothing but truths in its booleans, and SQLite only while
+// its checks are on: another program that writes the file may turn them off.
+func TestFlagsThatAreNeitherDeny(t *testing.T) {
+	t.Parallel()
+	s, _ := openFile(t)
+	id, set := withApp(t, s)
+	db := writer(t, s.db)
+	for _, column := range []string{"accounts.disabled", "accounts.enrol_by_link", "factors.locked", "factors.call_only"} {
+		table, column, _ := strings.Cut(column, ".")
+		for _, value := range []string{"2", "-1"} {
+			if column != "enrol_by_link" { // the one without a check
+				if _, err := db.Exec(`UPDATE ` + table + ` SET ` + column + ` = ` + value); err == nil {
+					t.Errorf("%s became %s", column, value)
+				}
+			}
+			_, err := db.Exec(`PRAGMA ignore_check_constraints = ON`)
+			must(t, err)
+			damage{table, column, value}.denies(t, s, id, set)
+			_, err = db.Exec(`PRAGMA ignore_check_constraints = OFF`)
+			must(t, err)
+		}
+	}
+	must(t, s.ChangeAccount(t.Context(), id, time.Now(), true, func(*account.Account) error { return nil }))
+	_, err := db.Exec(`PRAGMA ignore_check_constraints = ON`)
+	must(t, err)
+	_, err = db.Exec(`UPDATE revocations SET sessions = 2`)
+	must(t, err)
+	_, err = s.Revocations(t.Context(), 10)
+	wantCorrupt(t, "sessions", err)
+}
+
+// damage is a value that was never written, in every row of a table.
+type damage struct{ table, column, value string }
+
+// denies does the damage, wants every call that meets it to deny, and undoes
+// it: by hand, because the transaction must be seen by others.
+func (d damage) denies(t *testing.T, s *Store, id account.ID, set string) {
+	t.Helper()
+	db := writer(t, s.db)
+	_, err := db.Exec(`CREATE TABLE kept AS SELECT * FROM ` + d.table)
+	must(t, err)
+	_, err = db.Exec(`UPDATE ` + d.table + ` SET ` + d.column + ` = ` + d.value)
+	must(t, err)
+	what := d.column + " " + d.value
+	if d.table == "accounts" {
+		_, err = s.Account(t.Context(), id)
+		wantCorrupt(t, what, err)
+		_, err = s.ListAccounts(t.Context())
+		wantCorrupt(t, what, err)
+		_, err = s.AccountsByLookup(t.Context(), [][]byte{[]byte("number")})
+		wantCorrupt(t, what, err)
+		wantCorrupt(t, what, s.ChangeAccount(t.Context(), id, time.Now(), false, func(*account.Account) error { return nil }))
+	} else {
+		_, err = s.Factors(t.Context(), id)
+		wantCorrupt(t, what, err)
+		for _, kind := range []account.Kind{account.KindApp, account.KindPhone} {
+			wantCorrupt(t, what, s.Prove(t.Context(), id, kind, func([]*account.Factor) []audit.Event {
+				t.Error("a corrupt factor was tried")
+				return nil
+			}))
+		}
+		_, spent, err := s.SpendBackupCode(t.Context(), id, set, [32]byte{1}, 100, time.Now(), nil)
+		wantCorrupt(t, what, err)
+		if spent {
+			t.Error("spent from a corrupt set")
+		}
+	}
+	_, err = db.Exec(`UPDATE ` + d.table + ` SET ` + d.column + ` =
+		(SELECT k.` + d.column + ` FROM kept k WHERE k.id = ` + d.table + `.id)`)
+	must(t, err)
+	_, err = db.Exec(`DROP TABLE kept`)
+	must(t, err)
 }
 
 func wantCorrupt(t *testing.T, what string, err error) {

@@ -10,11 +10,14 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/audit"
 )
 
-// ProveApp implements login.Prover. The rows are held from before they are
-// read until what try decided is committed: of two equal codes that arrive
-// at once, the second is compared with the step that the first one spent
-// (the attack of CVE-2026-20779).
-func (s *Store) ProveApp(ctx context.Context, id account.ID, try func([]*account.Factor) []audit.Event) error {
+// Prove implements login.Prover; backup codes are for SpendBackupCode. The rows
+// are held from before they are read until what try decided is committed: of
+// two equal codes that arrive at once, the second is compared with the step
+// that the first one spent (the attack of CVE-2026-20779).
+func (s *Store) Prove(ctx context.Context, id account.ID, kind account.Kind, try func([]*account.Factor) []audit.Event) error {
+	if kind == account.KindBackup {
+		return errors.New("backup codes are spent one by one")
+	}
 	return s.db.change(ctx, "checking a code", func(ctx context.Context, q querier) error {
 		var before []account.Factor
 		err := each(ctx, q, func(rows *sql.Rows) error {
@@ -22,7 +25,7 @@ func (s *Store) ProveApp(ctx context.Context, id account.ID, try func([]*account
 			before = append(before, f)
 			return err
 		}, `SELECT `+factorColumns+`, 0 FROM factors f
-			WHERE f.account = $1 AND f.kind = $2 ORDER BY f.created, f.id`+s.db.forUpdate, id, account.KindApp)
+			WHERE f.account = $1 AND f.kind = $2 ORDER BY f.created, f.id`+s.db.forUpdate, id, kind)
 		if err != nil {
 			return err
 		}

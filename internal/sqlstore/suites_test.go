@@ -107,6 +107,7 @@ func TestStoreKeepsEveryContract(t *testing.T) {
 				"Factors":     storetest.Factors,
 				"Marks":       storetest.Marks,
 				"Methods":     storetest.Methods,
+				"Phones":      storetest.Phones,
 				"Proofs":      storetest.Proofs,
 				"BackupCodes": storetest.BackupCodes,
 				"Links":       storetest.Links,

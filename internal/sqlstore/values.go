@@ -49,6 +49,23 @@ func (s stamp) Scan(src any) error {
 	return err
 }
 
+// flag scans a truth: a boolean in PostgreSQL, 0 or 1 in SQLite.
+type flag struct{ to *bool }
+
+func (f flag) Scan(src any) error {
+	switch v := src.(type) {
+	case bool:
+		*f.to = v
+		return nil
+	case int64:
+		if v == 0 || v == 1 {
+			*f.to = v == 1
+			return nil
+		}
+	}
+	return corrupt("%v instead of a truth", src)
+}
+
 // list scans a JSON array of texts.
 type list struct{ to *[]string }
 

@@ -32,7 +32,7 @@ func accountComesBack(t *testing.T, s Durable) {
 	full := newAccount("a.b_c@d+e-9", now)
 	full.Email = "ärger@example.com"
 	full.Provider, full.Disabled, full.SessionsValidFrom = "corp", true, now.Add(-time.Minute)
-	full.LastSignIn, full.LastMethod, full.Generation = now.Add(time.Microsecond), account.KindApp, 7
+	full.LastSignIn, full.LastMethod, full.Generation = now.Add(time.Microsecond), account.MethodApp, 7
 	bare := account.Account{ID: newAccountID(), Name: "bare", Generation: 1}
 	for _, want := range []account.Account{full, bare} {
 		must(t, s.CreateAccount(ctx, want))
@@ -57,13 +57,13 @@ func accountChange(t *testing.T, s Durable) {
 	must(t, s.ChangeAccount(ctx, a.ID, now.Add(time.Hour), false, func(a *account.Account) error {
 		*a = account.Account{
 			ID: "other", Name: "other", Created: now.Add(time.Minute), Generation: 99,
-			Groups: []string{"x"}, PasswordHash: secret.New("new"), Disabled: true, LastMethod: account.KindApp,
+			Groups: []string{"x"}, PasswordHash: secret.New("new"), Disabled: true, LastMethod: account.MethodApp,
 		}
 		return nil
 	}, event(audit.AccountChanged, a.ID)))
 	got := wantAccount(t, s, a.ID, 2, time.Time{})
 	if got.Name != a.Name || !got.Created.Equal(a.Created) || got.Email != "" || !got.Disabled ||
-		got.PasswordHash.Reveal() != "new" || got.LastMethod != account.KindApp || len(got.Groups) != 1 {
+		got.PasswordHash.Reveal() != "new" || got.LastMethod != account.MethodApp || len(got.Groups) != 1 {
 		t.Fatalf("%+v", got)
 	}
 	wantRevocations(t, s, a.ID, false)
@@ -108,17 +108,27 @@ func accountValidFromRises(t *testing.T, s Durable) {
 func accountSignIn(t *testing.T, s Durable) {
 	ctx, now := deadline(t), start()
 	a := withAccount(t, s)
-	for _, kind := range []account.Kind{account.KindApp, ""} { // "" keeps the kind
+	for _, c := range []struct{ method, want account.Method }{
+		{"", ""},
+		{account.MethodApp, account.MethodApp},
+		{account.MethodText, account.MethodText},
+		{"", account.MethodText}, // "" keeps the method
+		{account.MethodCall, account.MethodCall},
+		{"", account.MethodCall},
+		{account.MethodBackup, account.MethodBackup},
+	} {
 		now = now.Add(time.Second)
-		must(t, s.RecordSignIn(ctx, a.ID, now, kind, event(audit.SignedIn, a.ID)))
+		must(t, s.RecordSignIn(ctx, a.ID, now, c.method, audit.Event{Time: now, Name: audit.SignedIn, Account: string(a.ID), Method: string(c.method)}))
 		got := wantAccount(t, s, a.ID, 1, time.Time{})
-		if !got.LastSignIn.Equal(now) || got.LastMethod != account.KindApp {
-			t.Fatalf("%+v", got)
+		if !got.LastSignIn.Equal(now) || got.LastMethod != c.want {
+			t.Fatalf("after %q: %+v", c.method, got)
 		}
+		events, err := s.EventsOf(ctx, string(a.ID))
+		must(t, err)
+		wantEqual(t, events[0].Method, string(c.method))
 	}
 	wantRevocations(t, s, a.ID)
-	wantEvents(t, s, a.ID, audit.SignedIn, audit.SignedIn)
-	wantErr(t, s.RecordSignIn(ctx, newAccountID(), now, account.KindApp), account.ErrNotFound)
+	wantErr(t, s.RecordSignIn(ctx, newAccountID(), now, account.MethodApp), account.ErrNotFound)
 }
 
 func accountParallelChanges(t *testing.T, s Durable) {

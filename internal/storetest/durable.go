@@ -25,6 +25,7 @@ type DurableStore interface {
 
 	CreateAccount(ctx context.Context, a account.Account, events ...audit.Event) error
 	ListAccounts(ctx context.Context) ([]account.Account, error)
+	AccountsByLookup(ctx context.Context, hashes [][]byte) ([]account.Account, error)
 	DeleteAccount(ctx context.Context, id account.ID, events ...audit.Event) error
 	CreateLink(ctx context.Context, l account.Link, events ...audit.Event) error
 	UnlockFactors(ctx context.Context, id account.ID, events ...audit.Event) error
@@ -63,6 +64,15 @@ func newApp(owner account.ID, created time.Time) account.Factor {
 	}
 }
 
+// newPhone has a keyed hash that no other number has.
+func newPhone(owner account.ID, created time.Time) account.Factor {
+	hash := newHash()
+	return account.Factor{
+		ID: newID(), Account: owner, Kind: account.KindPhone, Created: created,
+		Sealed: []byte("number"), Lookup: hash[:], LookupKey: 1,
+	}
+}
+
 func newSet(owner account.ID, created time.Time) (set account.Factor, hashes [][32]byte) {
 	for range 10 {
 		hashes = append(hashes, newHash())
@@ -74,6 +84,14 @@ func newSet(owner account.ID, created time.Time) (set account.Factor, hashes [][
 
 func event(name audit.Name, a account.ID) audit.Event {
 	return audit.Event{Time: start(), Name: name, Account: string(a)}
+}
+
+// wantFactors wants exactly these factors, in order of enrolment.
+func wantFactors(t testing.TB, s Durable, a account.ID, want ...account.Factor) {
+	t.Helper()
+	got, err := s.Factors(deadline(t), a)
+	must(t, err)
+	wantEqual(t, got, account.Factors(want))
 }
 
 // wantEvents compares the names of the account's events, newest first.

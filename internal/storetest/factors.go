@@ -128,7 +128,7 @@ func factorsAreTheirOwners(t *testing.T, s Durable) {
 	got, err := s.Factors(ctx, a.ID)
 	must(t, err)
 	wantEqual(t, got, account.Factors{mine})
-	must(t, s.ProveApp(ctx, b.ID, func(fs []*account.Factor) []audit.Event {
+	must(t, s.Prove(ctx, b.ID, account.KindApp, func(fs []*account.Factor) []audit.Event {
 		if len(fs) != 0 {
 			t.Error("another's authenticator was offered")
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/login"
 )
 
@@ -34,6 +35,7 @@ func Flows(t *testing.T, open func(t *testing.T) login.Flows) {
 		"EndsWithItsTime":               flowEndsWithItsTime,
 		"IsGoneOnceDeleted":             flowIsGoneOnceDeleted,
 		"IsSavedOverItsOwnVersionOnly":  flowIsSavedOverItsVersion,
+		"KeepsNothingThatASaveTookAway": flowForgets,
 		"HasOneWinnerOfParallelSaves":   flowHasOneWinner,
 		"MakesRoomPerBrowserOldestOut":  flowMakesRoom,
 		"ListIsNewestFirstAndTheOwners": flowList,
@@ -125,6 +127,39 @@ func flowIsSavedOverItsVersion(t *testing.T, s login.Flows) {
 	got, err = s.Flow(ctx, b, f.ID, now)
 	must(t, err)
 	wantEqual(t, got, changed)
+}
+
+// A code that was sent and a number that was waiting are over once the flow
+// says so.
+func flowForgets(t *testing.T, s login.Flows) {
+	ctx, now, b := deadline(t), start(), newBrowser()
+	bare := newFlow(b, now)
+	f := bare
+	f.FactorMethod, f.Sends, f.SkippedApp = account.MethodCall, 2, true
+	f.Phone = &login.PendingPhone{ID: newID(), Typed: []byte("typed"), Sealed: []byte{0, 1, 0xff}, Expires: now.Add(time.Hour)}
+	f.Sent = &login.SentCode{
+		Factor: f.Phone.ID, Sealed: []byte{0xff, 0}, Expires: now.Add(10 * time.Minute), Wrong: 4, Times: 2,
+		At: now, By: account.MethodText, Own: true, Checker: "vendor", More: 3,
+	}
+	must(t, s.CreateFlow(ctx, f))
+	got, err := s.Flow(ctx, b, f.ID, now)
+	must(t, err)
+	wantEqual(t, got, f)
+	f.Sent = &login.SentCode{Factor: f.Phone.ID, By: account.MethodCall} // a new one, nothing of the old
+	f, err = s.SaveFlow(ctx, f)
+	must(t, err)
+	got, err = s.Flow(ctx, b, f.ID, now)
+	must(t, err)
+	wantEqual(t, got, f)
+	bare.Version = f.Version
+	bare, err = s.SaveFlow(ctx, bare)
+	must(t, err)
+	got, err = s.Flow(ctx, b, f.ID, now)
+	must(t, err)
+	wantEqual(t, got, bare)
+	if got.Phone != nil || got.Sent != nil {
+		t.Fatalf("%+v, %+v are left", got.Phone, got.Sent)
+	}
 }
 
 func flowHasOneWinner(t *testing.T, s login.Flows) {

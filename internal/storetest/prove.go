@@ -8,7 +8,7 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/audit"
 )
 
-// Proofs is the suite of proving an authenticator.
+// Proofs is the suite of proving an authenticator or a phone.
 func Proofs(t *testing.T, open func(t *testing.T) Durable) {
 	runDurable(t, open, map[string]func(*testing.T, Durable){
 		"StepIsAcceptedOnceInParallel": proveParallel,
@@ -17,6 +17,11 @@ func Proofs(t *testing.T, open func(t *testing.T) Durable) {
 		"EveryAuthenticatorIsOffered":  proveSeesAll,
 		"PanicInATryHoldsNothing":      provePanic,
 		"NobodysAuthenticatorsAreNone": proveNobody,
+		"OneKindIsSeenAndChanged":      proveOneKind,
+		"PhoneStaysTheSame":            provePhoneKept,
+		"FailuresAtOnceAreAllCounted":  provePhoneParallel,
+		"LockedPhoneStaysLocked":       provePhoneLocked,
+		"BackupCodesAreNotProved":      proveBackup,
 	})
 }
 
@@ -45,7 +50,7 @@ func proveParallel(t *testing.T, s Durable) {
 	const n = 100
 	right := make([]bool, n)
 	for _, err := range parallel(n, func(i int) error {
-		return s.ProveApp(deadline(t), a.ID, rightAt(1000, now, &right[i]))
+		return s.Prove(deadline(t), a.ID, account.KindApp, rightAt(1000, now, &right[i]))
 	}) {
 		must(t, err)
 	}
@@ -68,7 +73,7 @@ func proveStepRises(t *testing.T, s Durable) {
 	app := newApp(a.ID, now)
 	app.LastStep, app.Locked = 1000, true
 	must(t, s.AddFactor(ctx, app, "", now))
-	must(t, s.ProveApp(ctx, a.ID, func(fs []*account.Factor) []audit.Event {
+	must(t, s.Prove(ctx, a.ID, account.KindApp, func(fs []*account.Factor) []audit.Event {
 		fs[0].LastStep, fs[0].Locked, fs[0].Failures = 999, false, -1
 		fs[0].Sealed, fs[0].Label, fs[0].Account = nil, "stolen", "other"
 		return nil
@@ -86,7 +91,7 @@ func proveLock(t *testing.T, s Durable) {
 	locks := 0
 	for range hard + 5 {
 		var locked bool
-		must(t, s.ProveApp(ctx, a.ID, func(fs []*account.Factor) []audit.Event {
+		must(t, s.Prove(ctx, a.ID, account.KindApp, func(fs []*account.Factor) []audit.Event {
 			locked = fs[0].Fail(hard)
 			return nil
 		}))
@@ -100,7 +105,7 @@ func proveLock(t *testing.T, s Durable) {
 		t.Fatalf("locked %d times, %+v", locks, got[0])
 	}
 	var right bool
-	must(t, s.ProveApp(ctx, a.ID, rightAt(5, now, &right)))
+	must(t, s.Prove(ctx, a.ID, account.KindApp, rightAt(5, now, &right)))
 	if right {
 		t.Fatal("a locked factor proved something")
 	}
@@ -116,7 +121,7 @@ func proveSeesAll(t *testing.T, s Durable) {
 		must(t, s.AddFactor(ctx, f, "", now))
 	}
 	must(t, s.ReplaceBackupCodes(ctx, set, hashes, now))
-	must(t, s.ProveApp(ctx, a.ID, func(fs []*account.Factor) []audit.Event {
+	must(t, s.Prove(ctx, a.ID, account.KindApp, func(fs []*account.Factor) []audit.Event {
 		var got account.Factors
 		for _, f := range fs {
 			got = append(got, *f)
@@ -141,17 +146,17 @@ func provePanic(t *testing.T, s Durable) {
 	must(t, s.AddFactor(ctx, newApp(a.ID, now), "", now))
 	func() {
 		defer func() { _ = recover() }()
-		_ = s.ProveApp(ctx, a.ID, func([]*account.Factor) []audit.Event { panic("a fault") })
+		_ = s.Prove(ctx, a.ID, account.KindApp, func([]*account.Factor) []audit.Event { panic("a fault") })
 	}()
 	var right bool
-	must(t, s.ProveApp(ctx, a.ID, rightAt(5, now, &right)))
+	must(t, s.Prove(ctx, a.ID, account.KindApp, rightAt(5, now, &right)))
 	if !right {
 		t.Fatal("the right code is refused after a panic")
 	}
 }
 
 func proveNobody(t *testing.T, s Durable) {
-	must(t, s.ProveApp(deadline(t), newAccountID(), func(fs []*account.Factor) []audit.Event {
+	must(t, s.Prove(deadline(t), newAccountID(), account.KindApp, func(fs []*account.Factor) []audit.Event {
 		if len(fs) != 0 {
 			t.Errorf("%d authenticators of nobody", len(fs))
 		}

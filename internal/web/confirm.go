@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
@@ -11,54 +12,66 @@ import (
 	"github.com/sallyport-auth/sallyport/pages"
 )
 
-// showConfirm asks for the password and a code before a change (SPEC D2).
+// showConfirm asks for the password and a code before a change (SPEC D2). A
+// code by phone is asked for afterwards, on the pages of a sign-in: it is only
+// sent after the right password.
 func showConfirm(v *visit) error {
 	q := v.r.URL.Query()
-	next, kind := q.Get("next"), account.Kind(q.Get("method"))
+	next, k, tried := q.Get("next"), account.Method(q.Get("method")), account.Method("")
 	view := pages.Confirm{Frame: v.frame()}
-	if f, err := v.flow(); err == nil && f.Purpose == login.StepUp && f.Of(*v.person) {
+	if f, err := v.flow(); err == nil && f.Purpose == login.StepUp {
+		if f.Account != "" { // the password was right
+			return v.next(f)
+		}
 		view.Frame, view.Hint = v.flowFrame(f), f.WrongCodes >= hintAfter
-		next = f.Return
-		if kind == "" {
-			kind = f.Method
+		next, tried = f.Return, f.Method
+		if k == "" {
+			k = tried
 		}
 	}
 	next = settingsPath(next)
 	if v.Machine.Fresh(*v.person) {
 		return v.to(next)
 	}
-	view.Next, view.Change = next, changeNamed(next)
-	view.Method, view.Other = v.confirmMethods(kind)
+	view.Next, view.Change = next, v.changeNamed(next)
+	view.Method, view.Others = v.confirmMethods(k)
+	if account.Method(view.Method).Kind() == account.KindPhone {
+		view.Ending = v.ending(v.person.Factors)
+	}
+	if k := account.Method(view.Method); k != tried || k.Kind() == account.KindPhone {
+		view.Problems = ownProblems(view.Problems, "password") // no code of this method was entered
+	}
 	return v.show(http.StatusOK, view)
 }
 
-// confirmMethods gives the method to ask for, and the one to switch to.
-func (v *visit) confirmMethods(kind account.Kind) (method, other string) {
+// confirmMethods gives the method to ask for, and those to switch to.
+func (v *visit) confirmMethods(k account.Method) (method string, others []string) {
 	if !v.person.Factors.Protected() {
-		return "", ""
+		return "", nil
 	}
-	offered := v.person.Factors.Offered(v.person.Account.LastMethod)
-	for _, k := range offered {
-		if method == "" || k == kind {
-			if method != "" {
-				other = method
-			}
-			method = string(k)
-		} else if other == "" {
-			other = string(k)
+	offered := v.Machine.Offered(v.person.Account, v.person.Factors)
+	if len(offered) == 0 {
+		return pages.MethodApp, nil // all are locked: the answer says so
+	}
+	if !slices.Contains(offered, k) {
+		k = offered[0]
+	}
+	for _, o := range offered {
+		if o != k {
+			others = append(others, string(o))
 		}
 	}
-	if method == "" {
-		method = pages.MethodApp // all are locked: the answer says so
-	}
-	return method, other
+	return string(k), others
 }
 
 func submitConfirm(v *visit) error {
 	next := settingsPath(v.form.Get("next"))
-	kind := account.Kind(v.form.Get("method"))
+	k := account.Method(v.form.Get("method"))
+	if k.Kind() == account.KindPhone {
+		return v.confirmByPhone(next, k)
+	}
 	cred, problems, err := v.Machine.StepUp(v.ctx(), v.client, *v.person, v.place(), login.Proofs{
-		Password: secret.New(v.form.Get("password")), Kind: kind, Code: v.form.Get("code"),
+		Password: secret.New(v.form.Get("password")), Method: k, Code: v.form.Get("code"),
 	})
 	if err != nil {
 		return err
@@ -73,15 +86,40 @@ func submitConfirm(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if f, err = v.Machine.RefuseStepUp(v.ctx(), f, kind, problems); err != nil {
+	if f, err = v.Machine.RefuseStepUp(v.ctx(), f, k, problems); err != nil {
 		return err
 	}
 	return v.to("/account/security/confirm", "flow", string(f.ID))
 }
 
+// confirmByPhone proves the password and goes on to the page that sends a code.
+func (v *visit) confirmByPhone(next string, k account.Method) error {
+	f, err := v.confirmFlow(next)
+	if err != nil {
+		return err
+	}
+	f, err = v.Machine.StepUpByPhone(v.ctx(), v.client, *v.person, f, secret.New(v.form.Get("password")), k)
+	if err != nil {
+		return err
+	}
+	return v.next(f)
+}
+
+// finishStepUp gives the session its new proofs and goes back to the change.
+func (v *visit) finishStepUp(f login.Flow) error {
+	cred, err := v.Machine.FinishStepUp(v.ctx(), v.client, *v.person, f, v.place())
+	if err != nil {
+		return err
+	}
+	if err := v.setSession(cred); err != nil {
+		return err
+	}
+	return v.to(settingsPath(f.Return))
+}
+
 // confirmFlow is the flow that keeps what was wrong with a confirmation.
 func (v *visit) confirmFlow(next string) (login.Flow, error) {
-	if f, err := v.flow(); err == nil && f.Purpose == login.StepUp && f.Of(*v.person) {
+	if f, err := v.flow(); err == nil && f.Purpose == login.StepUp && f.Account == "" {
 		return f, nil
 	}
 	if err := v.bindBrowser(); err != nil {
@@ -91,7 +129,7 @@ func (v *visit) confirmFlow(next string) (login.Flow, error) {
 }
 
 // settings are the pages that a confirmation may lead to.
-var settings = regexp.MustCompile(`^/account/security(/(app|app/[a-z2-7]{26}|backup-codes|remove/[a-z2-7]{26}|turn-off))?$`)
+var settings = regexp.MustCompile(`^/account/security(/(app|app/[a-z2-7]{26}|phone|backup-codes|remove/[a-z2-7]{26}|turn-off))?$`)
 
 func settingsPath(path string) string {
 	if !settings.MatchString(path) {
@@ -101,10 +139,14 @@ func settingsPath(path string) string {
 }
 
 // changeNamed is what the page says is about to change.
-func changeNamed(next string) string {
+func (v *visit) changeNamed(next string) string {
 	switch part := strings.TrimPrefix(next, "/account/security/"); {
 	case part == "app" || strings.HasPrefix(part, "app/"):
 		return pages.ChangeAddApp
+	case part == "phone" && len(v.person.Factors.Of(account.KindPhone)) > 0:
+		return pages.ChangePhone
+	case part == "phone":
+		return pages.ChangeAddPhone
 	case part == "backup-codes":
 		return pages.ChangeCodes
 	case strings.HasPrefix(part, "remove/"):

@@ -61,7 +61,10 @@ func (v *visit) fault(err error) {
 	case errors.Is(err, errHost):
 		v.log(slog.LevelWarn, err)
 		v.misdirected(pages.MisdirectedHost)
-	case errors.Is(err, errNotFound), errors.Is(err, account.ErrNotFound):
+	case errors.Is(err, ErrHookRefused):
+		v.log(slog.LevelWarn, err)
+		v.failure(http.StatusBadRequest, pages.FailureRequest)
+	case errors.Is(err, errNotFound), errors.Is(err, account.ErrNotFound), errors.Is(err, ErrNoHook):
 		v.failure(http.StatusNotFound, pages.FailureNotFound)
 	case errors.Is(err, login.ErrNotAllowed):
 		v.failure(http.StatusForbidden, pages.FailureNotFound)
@@ -125,6 +128,8 @@ func limitKind(name string) string {
 		return pages.LimitCodes
 	case "forms":
 		return pages.LimitRequests
+	case "send_account", "send_number", "send_network", "daily_cap":
+		return pages.LimitSends
 	}
 	return pages.LimitSignIn
 }

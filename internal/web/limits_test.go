@@ -191,7 +191,7 @@ func TestAllLocksOfFactorsLeaveAWayOut(t *testing.T) {
 	s.lock(ann)
 	page := s.password(b, "/sign-in", ann)
 	want(t, page, 200, "help@example.com")
-	if page.Path() != "/verify" || len(ann.Factors().Offered(account.KindApp)) != 0 {
+	if page.Path() != "/verify" || len(ann.Factors().Offered(account.MethodApp, nil)) != 0 {
 		t.Errorf("at %s", page.URL)
 	}
 }

@@ -12,7 +12,7 @@ func (v *visit) next(f login.Flow) error {
 	if err := v.bindBrowser(); err != nil { // a walk that goes on keeps its cookie
 		return err
 	}
-	if f.Purpose == login.StepUp {
+	if f.Purpose == login.StepUp && f.Account == "" {
 		return v.to("/account/security/confirm", "flow", string(f.ID))
 	}
 	if f.Account == "" {
@@ -26,16 +26,18 @@ func (v *visit) next(f login.Flow) error {
 	if step == login.StepDone {
 		return v.finish(f)
 	}
-	return v.to(stepPath(step, f, a, fs), "flow", string(f.ID))
+	return v.to(v.stepPath(step, f, a, fs), "flow", string(f.ID))
 }
 
 // stepPath is the page of a step.
-func stepPath(step login.Step, f login.Flow, a account.Account, fs account.Factors) string {
+func (v *visit) stepPath(step login.Step, f login.Flow, a account.Account, fs account.Factors) string {
 	switch step {
 	case login.StepVerify:
-		return "/verify" + methodPath(f, a, fs)
-	case login.StepSetUp, login.StepNeedLink:
+		return "/verify" + v.methodPath(f, a, fs)
+	case login.StepSetUp, login.StepNeedLink, login.StepOfferApp:
 		return "/set-up"
+	case login.StepSetUpPhone:
+		return "/set-up/phone/confirm"
 	case login.StepSetUpApp:
 		return "/set-up/app"
 	case login.StepSaveCodes, login.StepOfferCodes:
@@ -46,19 +48,16 @@ func stepPath(step login.Step, f login.Flow, a account.Account, fs account.Facto
 
 // methodPath is the page of the method that the person chose or, before any
 // choice, of the one offered first.
-func methodPath(f login.Flow, a account.Account, fs account.Factors) string {
-	offered := fs.Offered(a.LastMethod)
+func (v *visit) methodPath(f login.Flow, a account.Account, fs account.Factors) string {
+	offered := v.Machine.Offered(a, fs)
 	k := f.Method
 	if k == "" && len(offered) > 0 {
 		k = offered[0]
 	}
-	switch k {
-	case account.KindApp:
-		return "/app"
-	case account.KindBackup:
-		return "/backup"
+	if k == "" {
+		return ""
 	}
-	return ""
+	return "/" + string(k)
 }
 
 // expect loads the request's flow and makes sure that it waits for one of the
@@ -82,11 +81,14 @@ func (v *visit) expect(steps ...login.Step) (f login.Flow, a account.Account, fs
 	return f, a, fs, false, v.next(f)
 }
 
-// finish ends a flow: a new session after a sign-in, back to the settings
-// after a change.
+// finish ends a flow: a new session after a sign-in, back to the change that
+// somebody confirmed it's them for, or to the settings after a change.
 func (v *visit) finish(f login.Flow) error {
-	if f.Purpose != login.SignIn {
+	switch f.Purpose {
+	case login.Enrol:
 		return v.to("/account/security", "flow", string(f.ID))
+	case login.StepUp:
+		return v.finishStepUp(f)
 	}
 	var old session.ID // what this browser had before
 	switch p, err := v.signedIn(); {

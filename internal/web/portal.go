@@ -57,6 +57,7 @@ type Portal struct {
 	Machine *login.Machine
 	Reader  *session.Reader
 	Tickets login.Tickets
+	Hooks   Hooks // nil where no sender is called back
 	Hosts   Hosts
 	Apps    Apps
 	Pages   *pages.Set

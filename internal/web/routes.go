@@ -22,6 +22,9 @@ type route struct {
 	// signedIn: only for somebody signed in; others go to sign in and come
 	// back.
 	signedIn bool
+	// hook: not a form from a browser but a call back of a sender's vendor,
+	// which proves itself by a signature.
+	hook bool
 }
 
 // routes is every path there is. A bug report starts with a URL: this list
@@ -32,9 +35,16 @@ var routes = []route{
 	{path: "/sign-in/password", get: showPassword, post: submitPassword, counted: true},
 	{path: "/verify", get: showVerify, post: submitVerify},
 	{path: "/verify/app", get: showVerifyApp, post: submitVerifyApp, counted: true},
+	{path: "/verify/text", get: showVerifyText, post: submitVerifyText, counted: true},
+	{path: "/verify/text/send", post: sendText},
+	{path: "/verify/call", get: showVerifyCall, post: submitVerifyCall, counted: true},
+	{path: "/verify/call/send", post: sendCall},
 	{path: "/verify/backup", get: showVerifyBackup, post: submitVerifyBackup, counted: true},
 	{path: "/set-up", get: showSetUp, post: submitSetUp},
 	{path: "/set-up/app", get: showSetUpApp, post: submitSetUpApp, counted: true},
+	{path: "/set-up/phone", get: showSetUpPhone, post: submitSetUpPhone},
+	{path: "/set-up/phone/send", post: resendSetUpPhone},
+	{path: "/set-up/phone/confirm", get: showConfirmPhone, post: submitConfirmPhone, counted: true},
 	{path: "/set-up/backup-codes", get: showCodes, post: submitCodes},
 	{path: "/set-up/backup-codes.txt", get: downloadCodes},
 	{path: "/continue", get: showContinue},
@@ -44,6 +54,7 @@ var routes = []route{
 	{path: "/account/security", get: showSecurity, signedIn: true},
 	{path: "/account/security/app", get: showAddApp, post: submitAddApp, signedIn: true},
 	{path: "/account/security/app/", get: showAddApp, post: submitAddApp, signedIn: true},
+	{path: "/account/security/phone", get: showPhone, post: submitPhone, signedIn: true},
 	{path: "/account/security/confirm", get: showConfirm, post: submitConfirm, counted: true, signedIn: true},
 	{path: "/account/security/backup-codes", get: showNewCodes, post: submitNewCodes, signedIn: true},
 	{path: "/account/security/remove/", get: showRemove, post: submitRemove, signedIn: true},
@@ -51,6 +62,7 @@ var routes = []route{
 	{path: "/account/security/sign-out-everywhere", get: showEverywhere, post: submitEverywhere, signedIn: true},
 	{path: "/link/", get: showLink, post: submitLink, counted: true},
 	{path: "/help", get: showHelp},
+	{path: "/hooks/", post: takeHook, counted: true, hook: true},
 	{path: "/assets/", get: serveAsset},
 	{path: "/favicon.ico", get: serveIcon},
 }
@@ -106,6 +118,9 @@ func (p *Portal) dispatch(v *visit, path string) error {
 
 // receive reads a form and hands it to the page.
 func (v *visit) receive(rt route) error {
+	if rt.hook {
+		return rt.post(v)
+	}
 	if !sameOrigin(v.r, v.arrival) {
 		return errCrossSite
 	}

@@ -236,7 +236,7 @@ func (s *site) disable(p *authtest.Person) {
 }
 
 func (s *site) lock(p *authtest.Person) {
-	s.Must(s.Durable.ProveApp(ctx, p.ID, func(fs []*account.Factor) []audit.Event {
+	s.Must(s.Durable.Prove(ctx, p.ID, account.KindApp, func(fs []*account.Factor) []audit.Event {
 		for _, f := range fs {
 			f.Locked = true
 		}

@@ -18,6 +18,7 @@ func showSecurity(v *visit) error {
 	view := pages.Security{
 		Frame: v.frame(), Methods: v.methods(p.Factors),
 		MayTurnOff: v.Machine.Settings.MayTurnOff && p.Factors.Protected(), Sessions: len(open),
+		MayAddPhone: v.Machine.SendsAny() && len(p.Factors.Of(account.KindPhone)) == 0,
 	}
 	for _, set := range p.Factors.Of(account.KindBackup) {
 		view.BackupCodes, view.CodesMade = set.Left, set.Created
@@ -27,33 +28,39 @@ func showSecurity(v *visit) error {
 		view.Notices = append(v.flowFrame(f).Notices, view.Notices...)
 		_ = v.Machine.Flows.DeleteFlow(v.ctx(), f.Browser, f.ID)
 	}
-	if note := v.r.URL.Query().Get("done"); note == "removed" || note == "off" {
-		view.Notices = append(view.Notices, pages.Notice{Kind: pages.Success, Key: doneKey(note)})
+	if key, ok := doneKeys[v.r.URL.Query().Get("done")]; ok {
+		view.Notices = append(view.Notices, pages.Notice{Kind: pages.Success, Key: key})
 	}
 	return v.show(http.StatusOK, view)
 }
 
-func doneKey(note string) string {
-	if note == "off" {
-		return pages.NoticeTurnedOff
-	}
-	return pages.NoticeRemoved
+// doneKeys are what the address says after a removal, in words.
+var doneKeys = map[string]string{
+	"removed":       pages.NoticeRemoved,
+	"phone-removed": pages.NoticePhoneRemoved,
+	"off":           pages.NoticeTurnedOff,
 }
 
 // methods lists the enrolled methods as the page shows them.
 func (v *visit) methods(fs account.Factors) []pages.Method {
 	var out []pages.Method
-	for _, f := range fs.Of(account.KindApp) {
-		out = append(out, v.method(f, fs))
+	for _, f := range fs {
+		if f.Kind != account.KindBackup {
+			out = append(out, v.method(f, fs))
+		}
 	}
 	return out
 }
 
 func (v *visit) method(f account.Factor, fs account.Factors) pages.Method {
-	return pages.Method{
-		ID: f.ID, Kind: pages.MethodApp, Name: f.Label, Added: f.Created, LastUsed: f.LastUsed,
+	m := pages.Method{
+		ID: f.ID, Kind: string(f.Kind), Name: f.Label, Added: f.Created, LastUsed: f.LastUsed,
 		Kept: v.Machine.LastMethod(fs, f.ID) && !v.Machine.Settings.MayTurnOff,
 	}
+	if f.Kind == account.KindPhone {
+		m.Ending = v.ending(fs)
+	}
+	return m
 }
 
 // showAddApp begins adding an authenticator, or replacing the one that the

@@ -27,8 +27,12 @@ func showRemove(v *visit) error {
 }
 
 func submitRemove(v *visit) error {
+	note := "removed"
+	if f, _ := v.person.Factors.ByID(v.tail); f.Kind == account.KindPhone {
+		note = "phone-removed"
+	}
 	cred, err := v.Machine.RemoveFactor(v.ctx(), v.client, *v.person, v.tail, v.place())
-	return v.changed(cred, err, "removed")
+	return v.changed(cred, err, note)
 }
 
 // showTurnOff says what goes away.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/sallyport-auth/sallyport/internal/factor"
 	"github.com/sallyport-auth/sallyport/internal/login"
@@ -13,31 +14,45 @@ func showSetUp(v *visit) error {
 	if v.r.URL.Query().Get("flow") == "" { // the security page's way in
 		return v.to("/account/security/app")
 	}
-	f, _, fs, here, err := v.expect(login.StepSetUp, login.StepSetUpApp, login.StepNeedLink)
+	f, _, fs, here, err := v.expect(login.StepSetUp, login.StepSetUpApp, login.StepSetUpPhone, login.StepNeedLink, login.StepOfferApp)
 	if err != nil || !here {
 		return err
 	}
-	if _, err := v.enroller(f); err != nil {
-		return err
-	}
-	app := appTitle(f.Wish, "")
-	if v.Machine.Next(f, fs) == login.StepNeedLink {
-		return v.show(http.StatusForbidden, pages.NeedLink{Frame: v.flowFrame(f), App: app})
-	}
-	return v.show(http.StatusOK, pages.SetUpChoose{
-		Frame: v.flowFrame(f), Forced: f.Purpose == login.SignIn, App: app,
-		Choices: []pages.Choice{{Method: pages.MethodApp, Checked: true}},
+	app, frame := appTitle(f.Wish, ""), v.flowFrame(f)
+	frame.Problems = slices.DeleteFunc(frame.Problems, func(p pages.Problem) bool { // of the page before
+		return p.Field != "method" && p.Key != pages.AppTooMany
 	})
+	switch {
+	case v.Machine.Next(f, fs) == login.StepNeedLink:
+		return v.show(http.StatusForbidden, pages.NeedLink{Frame: frame, App: app})
+	case f.Purpose == login.SignIn && fs.Protected(): // offered, perhaps begun
+		return v.show(http.StatusOK, pages.OfferApp{Frame: frame})
+	}
+	view := pages.SetUpChoose{
+		Frame: frame, Forced: f.Purpose == login.SignIn, App: app,
+		Choices: []pages.Choice{{Method: pages.MethodApp, Checked: f.Phone == nil}},
+	}
+	if v.Machine.SendsAny() {
+		view.Choices = append(view.Choices, pages.Choice{Method: pages.MethodPhone, Checked: f.Phone != nil})
+	}
+	return v.show(http.StatusOK, view)
 }
 
-// submitSetUp makes the pending authenticator; "Start again" makes another.
+// submitSetUp goes on to the phone, or makes the pending authenticator;
+// "Start again" makes another.
 func submitSetUp(v *visit) error {
 	f, err := v.flow()
 	if err != nil {
 		return err
 	}
-	if _, err := v.enroller(f); err != nil {
-		return err
+	if v.form.Get("method") == pages.MethodPhone {
+		return v.to("/set-up/phone", "flow", string(f.ID))
+	}
+	if v.form.Get("answer") == "later" {
+		if f, err = v.Machine.SkipApp(v.ctx(), f); err != nil {
+			return err
+		}
+		return v.next(f)
 	}
 	f, err = v.Machine.BeginApp(v.ctx(), f, v.form.Get("restart") != "")
 	if err != nil {
@@ -52,11 +67,8 @@ func submitSetUp(v *visit) error {
 // showSetUpApp shows the key of the pending authenticator. It is the same
 // through wrong codes and reloads.
 func showSetUpApp(v *visit) error {
-	f, a, _, here, err := v.expect(login.StepSetUpApp)
+	f, a, fs, here, err := v.expect(login.StepSetUpApp)
 	if err != nil || !here {
-		return err
-	}
-	if _, err := v.enroller(f); err != nil {
 		return err
 	}
 	key, err := v.Machine.PendingSecret(f)
@@ -70,17 +82,13 @@ func showSetUpApp(v *visit) error {
 	return v.show(http.StatusOK, pages.SetUpApp{
 		Frame: v.flowFrame(f), QR: e.PNG.Reveal(), Key: key.Reveal(), URI: e.URI.Reveal(),
 		Entry: v.Config.Service + ":" + a.Label(), Hint: f.WrongCodes >= hintAfter,
-		Forced: f.Purpose == login.SignIn,
+		Forced: f.Purpose == login.SignIn && !fs.Protected(), OtherWays: v.Machine.SendsAny() || fs.Protected(),
 	})
 }
 
 // submitSetUpApp activates the authenticator with its first right code.
 func submitSetUpApp(v *visit) error {
 	f, err := v.flow()
-	if err != nil {
-		return err
-	}
-	p, err := v.enroller(f)
 	if err != nil {
 		return err
 	}
@@ -91,8 +99,14 @@ func submitSetUpApp(v *visit) error {
 	if len(f.Problems) > 0 {
 		return v.to("/set-up/app", "flow", string(f.ID))
 	}
-	if p != nil {
-		cred, renewed, err := v.Machine.Renew(v.ctx(), *p, f, v.place())
+	return v.enrolled(f)
+}
+
+// enrolled goes on after a method was added: a person who was signed in gets a
+// new session, since all of the account's ended.
+func (v *visit) enrolled(f login.Flow) error {
+	if f.Purpose == login.Enrol {
+		cred, renewed, err := v.Machine.Renew(v.ctx(), *v.person, f, v.place())
 		if err != nil {
 			return err
 		}
@@ -104,20 +118,4 @@ func submitSetUpApp(v *visit) error {
 		return err
 	}
 	return v.next(f)
-}
-
-// enroller is the person whose session an Enrol flow belongs to; nil for a
-// flow that signs in. Without that session the flow opens nothing.
-func (v *visit) enroller(f login.Flow) (*login.Person, error) {
-	if f.Purpose != login.Enrol {
-		return nil, nil
-	}
-	p, err := v.signedIn()
-	if err != nil {
-		return nil, err
-	}
-	if p == nil || !f.Of(*p) {
-		return nil, login.ErrNoFlow
-	}
-	return p, nil
 }

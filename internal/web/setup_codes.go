@@ -19,9 +19,6 @@ func showCodes(v *visit) error {
 	if v.Machine.Next(f, fs) == login.StepOfferCodes {
 		return v.show(http.StatusOK, pages.NewBackupCodes{Frame: v.flowFrame(f), AtSignIn: true})
 	}
-	if _, err := v.enroller(f); err != nil {
-		return err
-	}
 	f, codes, err := v.Machine.ShowCodes(v.ctx(), f)
 	if err != nil {
 		return err
@@ -33,9 +30,6 @@ func showCodes(v *visit) error {
 func downloadCodes(v *visit) error {
 	f, a, _, here, err := v.expect(login.StepSaveCodes)
 	if err != nil || !here {
-		return err
-	}
-	if _, err := v.enroller(f); err != nil {
 		return err
 	}
 	f, codes, err := v.Machine.ShowCodes(v.ctx(), f)
@@ -75,10 +69,6 @@ func submitCodes(v *visit) error {
 		}
 		return v.next(f)
 	}
-	p, err := v.enroller(f)
-	if err != nil {
-		return err
-	}
 	f, err = v.Machine.SaveCodes(v.ctx(), v.client, f, v.form.Get("saved") != "")
 	if err != nil {
 		return err
@@ -86,8 +76,8 @@ func submitCodes(v *visit) error {
 	if len(f.Problems) > 0 {
 		return v.to("/set-up/backup-codes", "flow", string(f.ID))
 	}
-	if p != nil {
-		cred, err := v.Machine.Rotate(v.ctx(), *p, v.place())
+	if f.Purpose == login.Enrol {
+		cred, err := v.Machine.Rotate(v.ctx(), *v.person, v.place())
 		if err != nil {
 			return err
 		}

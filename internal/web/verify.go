@@ -17,11 +17,13 @@ func showVerify(v *visit) error {
 	}
 	view := pages.VerifyChoose{Frame: v.flowFrame(f)}
 	view.Problems = slices.DeleteFunc(view.Problems, func(p pages.Problem) bool { return p.Field != "method" }) // of the page before
-	offered := fs.Offered(a.LastMethod)
-	for i, k := range offered {
-		view.Choices = append(view.Choices, pages.Choice{
-			Method: string(k), Checked: k == f.Method || f.Method == "" && i == 0,
-		})
+	ending := v.ending(fs)
+	for i, k := range v.Machine.Offered(a, fs) {
+		choice := pages.Choice{Method: string(k), Checked: k == f.Method || f.Method == "" && i == 0}
+		if k.Kind() == account.KindPhone {
+			choice.Ending = ending
+		}
+		view.Choices = append(view.Choices, choice)
 	}
 	return v.show(http.StatusOK, view)
 }
@@ -31,7 +33,7 @@ func submitVerify(v *visit) error {
 	if err != nil {
 		return err
 	}
-	f, err = v.Machine.ChooseMethod(v.ctx(), f, account.Kind(v.form.Get("method")))
+	f, err = v.Machine.ChooseMethod(v.ctx(), f, account.Method(v.form.Get("method")))
 	if err != nil {
 		return err
 	}
@@ -51,11 +53,15 @@ func showVerifyApp(v *visit) error {
 		return err
 	}
 	return v.show(http.StatusOK, pages.VerifyApp{
-		Frame: v.flowFrame(f), Hint: f.WrongCodes >= hintAfter, OtherWays: len(fs.Offered(a.LastMethod)) > 1,
+		Frame: v.flowFrame(f), Hint: f.WrongCodes >= hintAfter, OtherWays: len(v.Machine.Offered(a, fs)) > 1,
 	})
 }
 
-func submitVerifyApp(v *visit) error { return v.submitCode("/verify/app", v.Machine.SubmitTOTP) }
+func submitVerifyApp(v *visit) error {
+	return v.submitCode("/verify/app", func(f login.Flow, code string) (login.Flow, error) {
+		return v.Machine.SubmitTOTP(v.ctx(), v.client, f, code)
+	})
+}
 
 // showVerifyBackup asks for a backup code, on a page of its own: beside
 // another code field password managers would fill both.
@@ -65,10 +71,12 @@ func showVerifyBackup(v *visit) error {
 		return err
 	}
 	return v.show(http.StatusOK, pages.VerifyBackup{
-		Frame: v.flowFrame(f), OtherWays: len(fs.Offered(a.LastMethod)) > 1,
+		Frame: v.flowFrame(f), OtherWays: len(v.Machine.Offered(a, fs)) > 1,
 	})
 }
 
 func submitVerifyBackup(v *visit) error {
-	return v.submitCode("/verify/backup", v.Machine.SubmitBackup)
+	return v.submitCode("/verify/backup", func(f login.Flow, code string) (login.Flow, error) {
+		return v.Machine.SubmitBackup(v.ctx(), v.client, f, code)
+	})
 }

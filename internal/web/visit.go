@@ -182,7 +182,16 @@ func (v *visit) flow() (login.Flow, error) {
 	if v.client.Browser == "" {
 		return login.Flow{}, errNoBinding
 	}
-	return v.Machine.Load(v.ctx(), v.client, login.FlowID(id))
+	f, err := v.Machine.Load(v.ctx(), v.client, login.FlowID(id))
+	if err != nil || f.Purpose == login.SignIn {
+		return f, err
+	}
+	// A flow that somebody signed in began opens nothing without their session.
+	p, err := v.signedIn()
+	if err == nil && (p == nil || !f.Of(*p)) {
+		err = login.ErrNoFlow
+	}
+	return f, err
 }
 
 // frame is what every page has around it.
@@ -200,13 +209,16 @@ func (v *visit) flowFrame(f login.Flow) pages.Frame {
 	frame.Flow = string(f.ID)
 	for _, p := range f.Problems {
 		args := pages.Args{}
-		if p.Left > 0 {
+		switch {
+		case p.Key == pages.SendWait:
+			args["time"] = time.Duration(p.Left) * time.Second
+		case p.Left > 0:
 			args[leftName(p.Key)] = p.Left
 		}
 		frame.Problems = append(frame.Problems, pages.Problem{Field: p.Field, Key: p.Key, Args: args})
 	}
 	for _, n := range f.Notices {
-		frame.Notices = append(frame.Notices, pages.Notice{Kind: n.Kind, Key: n.Key, Args: pages.Args{"n": n.Count}})
+		frame.Notices = append(frame.Notices, pages.Notice{Kind: n.Kind, Key: n.Key, Args: pages.Args{"n": n.Count, "ending": n.Ending}})
 	}
 	return frame
 }

@@ -76,21 +76,41 @@
     t.textContent = new Intl.DateTimeFormat(lang, styles[t.dataset.style]).format(new Date(t.dateTime));
   });
 
+  // Only here may a form send itself: the person has tapped the browser's offer.
+  if ('OTPCredential' in window) all('[data-webotp]', function (form) {
+    var stop = new AbortController();
+    form.addEventListener('submit', function () { stop.abort(); });
+    navigator.credentials.get({ otp: { transport: ['sms'] }, signal: stop.signal }).then(function (otp) {
+      form.code.value = otp.code;
+      form.requestSubmit();
+    }).catch(function () {});
+  });
+
   // The server says how many seconds are left, so a wrong clock does no harm.
   all('[data-wait]', function (p) {
     var timer = p.querySelector('[role=timer]');
     if (!timer) return;
+    all('[data-again]', function (b) {
+      b.setAttribute('aria-disabled', true);
+      b.addEventListener('click', function (e) {
+        if (p.hidden) return;
+        e.preventDefault();
+        say(p.textContent);
+      });
+    });
     var end = Date.now() + 1000 * timer.dataset.seconds, clock;
     function tick() {
-      var left = Math.ceil((end - Date.now()) / 1000), unit = left > 60 ? 'minute' : 'second';
+      var left = Math.ceil((end - Date.now()) / 1000);
+      var unit = left > 7200 ? 'hour' : left > 60 ? 'minute' : 'second';
       if (left <= 0) {
         clearInterval(clock);
         p.hidden = true;
+        all('[data-again]', function (b) { b.removeAttribute('aria-disabled'); });
         say(p.dataset.done);
         return;
       }
       timer.textContent = new Intl.NumberFormat(lang, { style: 'unit', unit: unit, unitDisplay: 'long' })
-        .format(unit === 'minute' ? Math.ceil(left / 60) : left);
+        .format(Math.ceil(left / { hour: 3600, minute: 60, second: 1 }[unit]));
     }
     clock = setInterval(tick, 1000);
     tick();

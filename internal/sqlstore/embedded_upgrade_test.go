@@ -1,0 +1,65 @@
+package sqlstore
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/session"
+)
+
+// firstFlow is a flow as the first release wrote it.
+const firstFlow = `{"ID":"flow","Browser":"browser","Purpose":"step-up","Created":"2026-05-04T03:02:01Z",` +
+	`"Expires":"2126-05-04T03:32:01Z","Version":4,"Identifier":"alice","Account":"alice-id",` +
+	`"Wish":null,"Needs":0,"Since":"2026-05-04T03:02:01Z","PasswordAt":"2026-05-04T03:02:02Z",` +
+	`"FactorAt":"2026-05-04T03:02:03Z","FactorKind":"app","Method":"backup","WrongCodes":1,` +
+	`"Pending":null,"Replaces":"","Added":"","Codes":null,"CodesSet":"","CodesExpire":"0001-01-01T00:00:00Z",` +
+	`"CodesWanted":false,"SkippedCodes":false,"ByLink":false,"NeedsLink":false,"Session":"sid","Return":"/security",` +
+	`"Problems":null,"Notices":[{"Kind":"info","Key":"k"}]}`
+
+// An upgrade, and the way back from it, interrupt nobody's sign-in: records are
+// decoded strictly, so a flow without a phone is written word for word as the
+// first release knows it.
+func TestFlowsOfTheFirstReleaseGoOn(t *testing.T) {
+	t.Parallel()
+	e, _ := openSessions(t, EmbeddedOptions{})
+	ctx, at := t.Context(), time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
+	must(t, e.Ping(ctx))
+	db := writer(t, e.db)
+	want := login.Flow{
+		ID: "flow", Browser: "browser", Purpose: login.StepUp, Created: at, Expires: at.AddDate(100, 0, 0).Add(30 * time.Minute), Version: 4,
+		Identifier: "alice", Account: "alice-id", Since: at, PasswordAt: at.Add(time.Second), FactorAt: at.Add(2 * time.Second),
+		FactorMethod: account.MethodApp, Method: account.MethodBackup, WrongCodes: 1, Session: session.ID("sid"), Return: "/security",
+		Notices: []login.Notice{{Kind: "info", Key: "k"}},
+	}
+	_, err := db.Exec(`INSERT INTO flows (id, browser, version, created, expires, record) VALUES ($1, $2, $3, $4, $5, $6)`,
+		want.ID, want.Browser, want.Version, micros(want.Created), micros(want.Expires), firstFlow)
+	must(t, err)
+	got, err := e.Flow(ctx, want.Browser, want.ID, at)
+	must(t, err)
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Fatalf("-want +got:\n%s", diff)
+	}
+	_, err = e.SaveFlow(ctx, got)
+	must(t, err)
+	var record string
+	must(t, db.QueryRow(`SELECT record FROM flows`).Scan(&record))
+	if diff := cmp.Diff(keysOf(t, firstFlow), keysOf(t, record)); diff != "" {
+		t.Fatalf("a flow without a phone: -first release +this one:\n%s", diff)
+	}
+}
+
+// keysOf are the keys of a JSON object, in order.
+func keysOf(t *testing.T, text string) []string {
+	t.Helper()
+	var object map[string]json.RawMessage
+	must(t, json.Unmarshal([]byte(text), &object))
+	return slices.Sorted(maps.Keys(object))
+}

@@ -1,0 +1,87 @@
+package sqlstore
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// plan is how the database answers a query, one step a line.
+func plan(t *testing.T, s *Store, query string, args ...any) string {
+	t.Helper()
+	explain := `EXPLAIN QUERY PLAN `
+	if s.schema == postgresSchema {
+		explain = `EXPLAIN `
+	}
+	var steps []string
+	must(t, each(t.Context(), writer(t, s.db), func(rows *sql.Rows) error {
+		columns, err := rows.Columns()
+		if err != nil {
+			return err
+		}
+		values := make([]any, len(columns))
+		for i := range values {
+			values[i] = new(any)
+		}
+		err = rows.Scan(values...)
+		steps = append(steps, fmt.Sprint(*values[len(values)-1].(*any)))
+		return err
+	}, explain+query, args...))
+	return strings.Join(steps, "\n")
+}
+
+// fill makes 5000 accounts with a phone and an event each, a minute apart: so
+// many that reading them all is dearer than any index.
+func fill(t *testing.T, s *Store) {
+	t.Helper()
+	bytes := "BLOB"
+	if s.schema == postgresSchema {
+		bytes = "BYTEA"
+	}
+	for _, insert := range []string{
+		`INSERT INTO accounts (id, name, email, display_name, group_names, password_hash, password_changed, provider, disabled,
+			generation, sessions_valid_from, created, last_sign_in, last_method, enrol_by_link)
+			SELECT 'a' || i, 'a' || i, '', '', '[]', '', 0, '', false, 1, 0, 0, 0, '', false FROM n`,
+		`INSERT INTO factors (id, account, kind, label, created, last_used, sealed, last_step, lookup, lookup_key, call_only, salt, pepper, failures, locked)
+			SELECT 'f' || i, 'a' || i, 'phone', '', 0, 0, $1, 0, CAST('a hash of 32 bytes, or almost, ' || i AS ` + bytes + `), 1, false, $1, 0, 0, false FROM n`,
+		`INSERT INTO audit (at, name, account, subject, actor, session, host, network, browser, request, method, reason, times, country)
+			SELECT i * 60000000, 'code_sent', 'a' || i, '', '', '', '', '', '', '', 'text', '', 0, 'CH' FROM n`,
+	} {
+		var args []any
+		if strings.Contains(insert, "$1") {
+			args = append(args, []byte{})
+		}
+		_, err := writer(t, s.db).ExecContext(t.Context(),
+			`WITH RECURSIVE n (i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < 5000) `+insert, args...)
+		must(t, err)
+	}
+	_, err := writer(t, s.db).ExecContext(t.Context(), `ANALYZE`)
+	must(t, err)
+}
+
+func TestQueriesOfPhonesUseTheirIndex(t *testing.T) {
+	t.Parallel()
+	bothEngines(t, func(t *testing.T, s *Store) {
+		fill(t, s)
+		hash := func(i int) []byte { return fmt.Append(nil, "a hash of 32 bytes, or almost, ", i) }
+		hashes := [][]byte{hash(7), hash(4000), hash(6000)}
+		since, until := time.UnixMicro(0), time.UnixMicro(0).Add(time.Hour)
+		for index, got := range map[string]string{
+			"factors_lookup": plan(t, s, selectByLookup(len(hashes)), hashes[0], hashes[1], hashes[2]),
+			"audit_at":       plan(t, s, selectCountries, micros(since), micros(until)),
+		} {
+			if !strings.Contains(got, index) || strings.Contains(got, "SCAN") || strings.Contains(got, "Seq Scan") {
+				t.Errorf("not by %s:\n%s", index, got)
+			}
+		}
+		found, err := s.AccountsByLookup(t.Context(), hashes)
+		must(t, err)
+		counts, err := s.CountByCountry(t.Context(), since, until)
+		must(t, err)
+		if len(found) != 2 || len(counts) != 1 || counts[0].N != 59 {
+			t.Errorf("%d found, %v", len(found), counts)
+		}
+	})
+}
