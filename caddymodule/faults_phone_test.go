@@ -183,6 +183,7 @@ func TestSendersAreMadeOfTheirSettings(t *testing.T) {
 		telnyxJSON[:len(telnyxJSON)-1] + `,"verify_profile":` + uuid + `}`:                                  "text, notice by text, call",
 		telnyxJSON[:len(telnyxJSON)-1] + `,"call_connection":"1","public_key":"` + key + `"}`:               "text, notice by text, call, notice by call",
 		`{"sender":"telnyx_verify","api_key":"{env.X}","profile":` + uuid + `}`:                             "text, call, checks",
+		`{"sender":"twilio","account_sid":"{env.X}","auth_token":"{env.X}","from":"Example"}`:               "text, notice by text",
 		`{"sender":"twilio","account_sid":"{env.X}","auth_token":"{env.X}","from":"+15005550006"}`:          "text, notice by text, call, notice by call",
 		`{"sender":"webhook","url":"https://sms.example.com","secret":"` + secret.Token(24).Reveal() + `"}`: "text, notice by text, call, notice by call",
 		outboxJSON: "text, notice by text, call, notice by call",

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -59,10 +60,23 @@ func (t *Twilio) settings() []setting {
 func (t *Twilio) gaps(*finder, string) {}
 
 func (t *Twilio) open(*engine, *slog.Logger) notify.Sender {
-	return notify.NewTwilio(notify.TwilioConfig{
+	s := notify.NewTwilio(notify.TwilioConfig{
 		AccountSID: t.AccountSID, AuthToken: secret.New(t.AuthToken), From: t.From,
 		MessagingService: t.MessagingService, BaseURL: t.BaseURL, Timeout: time.Duration(t.Timeout),
 	})
+	if !strings.HasPrefix(t.From, "+") {
+		return textsOnly{s}
+	}
+	return s
+}
+
+// textsOnly is a sender whose name or short code no call can come from: else
+// people would be offered calls that always fail.
+type textsOnly struct{ notify.Sender }
+
+// Can implements notify.Sender.
+func (s textsOnly) Can(c notify.Channel, notice bool) bool {
+	return c == notify.Text && s.Sender.Can(c, notice)
 }
 
 var _ ownSender = (*Twilio)(nil)
