@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/login"
 	"github.com/sallyport-auth/sallyport/internal/phone"
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
@@ -37,9 +38,6 @@ func (o *operation) listOf(read func(context.Context) ([]account.Account, error)
 	return list, err
 }
 
-// lookupPhone is the context in which internal/login files numbers.
-const lookupPhone = "phone number"
-
 // lookups are the keyed hashes under which a number may be filed. A number
 // that gets no codes is looked for too: it may have got them once.
 func (o *operation) lookups(typed string) (hashes [][]byte, err error) {
@@ -53,7 +51,7 @@ func (o *operation) lookups(typed string) (hashes [][]byte, err error) {
 	if err != nil {
 		return nil, refuseValue("that is not a telephone number; write it with its country, like +44 7700 900982")
 	}
-	for _, mac := range o.engine.keys.Load().ring.MACs(lookupPhone, []byte(n.E164())) {
+	for _, mac := range o.engine.keys.Load().ring.MACs(login.LookupPhone, []byte(n.E164())) {
 		hashes = append(hashes, mac.Sum)
 	}
 	return hashes, nil

@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -60,23 +59,8 @@ func (t *Twilio) settings() []setting {
 func (t *Twilio) gaps(*finder, string) {}
 
 func (t *Twilio) open(*engine, *slog.Logger) notify.Sender {
-	s := notify.NewTwilio(notify.TwilioConfig{
+	return notify.NewTwilio(notify.TwilioConfig{
 		AccountSID: t.AccountSID, AuthToken: secret.New(t.AuthToken), From: t.From,
 		MessagingService: t.MessagingService, BaseURL: t.BaseURL, Timeout: time.Duration(t.Timeout),
 	})
-	if !strings.HasPrefix(t.From, "+") {
-		return textsOnly{s}
-	}
-	return s
 }
-
-// textsOnly is a sender whose name or short code no call can come from: else
-// people would be offered calls that always fail.
-type textsOnly struct{ notify.Sender }
-
-// Can implements notify.Sender.
-func (s textsOnly) Can(c notify.Channel, notice bool) bool {
-	return c == notify.Text && s.Sender.Can(c, notice)
-}
-
-var _ ownSender = (*Twilio)(nil)

@@ -159,7 +159,7 @@ func (m *Machine) ConfirmPhone(ctx context.Context, c Client, f Flow, typed stri
 		ID: pending.ID, Account: a.ID, Kind: account.KindPhone, Created: now, LastUsed: now,
 		Sealed: pending.Sealed, CallOnly: t.facts.Landline,
 	}
-	added.LookupKey, added.Lookup = m.Keys.MAC(lookupPhone, []byte(t.number.E164()))
+	added.LookupKey, added.Lookup = m.Keys.MAC(LookupPhone, []byte(t.number.E164()))
 	fs, err := m.Accounts.Factors(ctx, a.ID)
 	if err != nil {
 		return f, err

@@ -18,14 +18,14 @@ const (
 	limitSendAll     = "daily_cap"
 )
 
-// lookupPhone is the context of the keyed hash by which numbers are found and
+// LookupPhone is the context of the keyed hash by which numbers are found and
 // counted.
-const lookupPhone = "phone number"
+const LookupPhone = "phone number"
 
 // numberKey is a number as counters know it. A counter begins anew when the
 // look-up key is rotated, which is rare and an operator's doing.
 func (m *Machine) numberKey(n phone.Number) string {
-	_, sum := m.Keys.MAC(lookupPhone, []byte(n.E164()))
+	_, sum := m.Keys.MAC(LookupPhone, []byte(n.E164()))
 	return hex.EncodeToString(sum)
 }
 

@@ -62,3 +62,7 @@ func lines(words, before, after string) string {
 	}
 	return out.String()
 }
+
+// callsFrom reports whether calls can come from a sender's number. From a short
+// code or a name only texts can: people must not be offered calls that fail.
+func callsFrom(from string) bool { return strings.HasPrefix(from, "+") }

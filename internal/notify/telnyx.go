@@ -81,7 +81,7 @@ func (t *Telnyx) Can(c Channel, notice bool) bool {
 }
 
 func (t *Telnyx) controlsCalls() bool {
-	return t.config.CallConnection != "" && t.config.From != "" &&
+	return t.config.CallConnection != "" && callsFrom(t.config.From) &&
 		t.config.Sealer != nil && len(t.config.PublicKey) == ed25519.PublicKeySize
 }
 

@@ -56,7 +56,7 @@ func NewTwilio(c TwilioConfig) *Twilio {
 
 // Can implements Sender.
 func (t *Twilio) Can(c Channel, _ bool) bool {
-	return c == Text && (t.config.From != "" || t.config.MessagingService != "") || c == Call && t.config.From != ""
+	return c == Text && (t.config.From != "" || t.config.MessagingService != "") || c == Call && callsFrom(t.config.From)
 }
 
 // Send implements Sender.
