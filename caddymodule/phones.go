@@ -98,11 +98,7 @@ func (p *phones) Deliver(ctx context.Context, d login.Delivery) (login.Receipt, 
 	if err == nil {
 		return p.receipt(by), nil
 	}
-	undelivered := &login.Undelivered{Err: err}
-	if failure := (*notify.Failure)(nil); errors.As(err, &failure) {
-		undelivered.Maybe = failure.Maybe
-	}
-	return p.maybeReceipt(tries.maybe), undelivered
+	return p.maybeReceipt(tries.maybe), undelivered(err)
 }
 
 // receipt says whose code it is that a sender delivered.
@@ -127,12 +123,15 @@ func (p *phones) maybeReceipt(by []string) (r login.Receipt) {
 func (p *phones) words(d login.Delivery) secret.Text {
 	// Whole minutes, and ten of them also a moment after the code was made.
 	minutes := max(1, int((d.Life+time.Second)/time.Minute))
-	text := d.Method == account.MethodText
+	text, notice := d.Method == account.MethodText, pages.TellPhoneChanged
+	if d.Removed {
+		notice = pages.TellPhoneRemoved
+	}
 	switch {
 	case d.Code.IsZero() && text:
-		return secret.New(p.pages.NoticeText(p.language, pages.TellPhoneChanged))
+		return secret.New(p.pages.NoticeText(p.language, notice))
 	case d.Code.IsZero():
-		return secret.New(p.pages.NoticeSpeech(p.language, pages.TellPhoneChanged))
+		return secret.New(p.pages.NoticeSpeech(p.language, notice))
 	case text:
 		return secret.New(p.pages.CodeText(p.language, d.Code.Reveal(), minutes, d.Host))
 	}
@@ -162,7 +161,17 @@ func (p *phones) Check(ctx context.Context, sender string, to phone.Number, code
 	if !ok { // it was in the configuration when the code was sent
 		return false, fmt.Errorf("sender %s checks no codes here", sender)
 	}
-	return checker.Check(ctx, to, code)
+	right, err := checker.Check(ctx, to, code)
+	return right, undelivered(err)
+}
+
+// undelivered is what a sender's failure means to internal/login.
+func undelivered(err error) error {
+	if err == nil {
+		return nil
+	}
+	failure := (*notify.Failure)(nil)
+	return &login.Undelivered{Maybe: errors.As(err, &failure) && failure.Maybe, Err: err}
 }
 
 // Hook implements web.Hooks.

@@ -65,4 +65,5 @@ const (
 // Keys of messages to a phone, for Set.NoticeText and Set.NoticeSpeech.
 const (
 	TellPhoneChanged = "tell.phonechanged" // to the old number
+	TellPhoneRemoved = "tell.phoneremoved" // to the number that was removed
 )

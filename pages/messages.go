@@ -85,7 +85,7 @@ func (l *language) words(key string, args Args) string {
 func (l *language) checkMessages() error {
 	for _, key := range []string{
 		"sms.code", "call.hello", "call.code", "call.again", "call.works", "call.never",
-		"call.bye", "call.notice", "call.repeat", TellPhoneChanged,
+		"call.bye", "call.notice", "call.repeat", TellPhoneChanged, TellPhoneRemoved,
 	} {
 		for _, n := range []int{0, 1, 2, 3, 10, 11, 100} {
 			if _, err := l.plain(key, Args{"code": "1", "service": "x", "n": n}); err != nil {

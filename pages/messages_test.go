@@ -98,6 +98,7 @@ func TestNoticesToAPhoneNameTheSupport(t *testing.T) {
 	s := named(t, "Example\nportal")
 	for key, want := range map[string]string{
 		TellPhoneChanged: "The phone number for your Example portal account was changed. If this was not you, contact help.example.com.",
+		TellPhoneRemoved: "This phone number was removed from your Example portal account. If this was not you, contact help.example.com.",
 	} {
 		if diff := cmp.Diff(want, s.NoticeText("en", key)); diff != "" {
 			t.Errorf("text (-want +got):\n%s", diff)

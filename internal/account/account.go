@@ -18,6 +18,10 @@ var ErrNotFound = errors.New("not found")
 // another account.
 var ErrTaken = errors.New("name or e-mail address is taken")
 
+// ErrEnded says that the account's sessions were ended after the proofs that a
+// change rests on.
+var ErrEnded = errors.New("the account's sessions were ended meanwhile")
+
 // ErrLastMethod says that the account would be left without a second factor.
 var ErrLastMethod = errors.New("the last second factor")
 

@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
@@ -61,7 +62,7 @@ func (m *Machine) Renew(ctx context.Context, p Person, f Flow, at Place) (sessio
 		return session.Credential{}, f, ErrNotNext
 	}
 	p.Token.FactorAt, p.Token.FactorKind, p.Token.Level = f.FactorAt, f.FactorMethod.Kind(), session.LevelSecondFactor
-	cred, err := m.replace(ctx, p, at)
+	cred, err := m.replace(ctx, p, at, f.Since)
 	if err != nil {
 		return cred, f, err
 	}
@@ -111,19 +112,35 @@ func (m *Machine) remove(ctx context.Context, c Client, p Person, at Place, name
 		return session.Credential{}, ErrStale
 	}
 	e := m.event(c, name, p.Account)
-	err := m.Changer.RemoveFactors(ctx, p.Account.ID, ids, m.Now(), e)
-	if errors.Is(err, account.ErrLastMethod) { // another one was removed meanwhile
+	now := m.since(p.Account)
+	err := m.Changer.Since(p.Session.Created).RemoveFactors(ctx, p.Account.ID, ids, now, e)
+	switch {
+	case errors.Is(err, account.ErrLastMethod): // another one was removed meanwhile
 		return session.Credential{}, ErrConflict
+	case errors.Is(err, account.ErrEnded):
+		return session.Credential{}, session.ErrNotFound
 	}
 	if err != nil {
 		return session.Credential{}, err
 	}
 	m.Audit.Written(ctx, e)
 	_ = m.Revoke(ctx) // rows stay until done; the loop goes on
+	m.tellOld(context.WithoutCancel(ctx), c, p.Account, removedPhones(p.Factors, ids), true)
 	if name == audit.SecondFactorOff {
 		p.Token.Level, p.Token.FactorKind = session.LevelPassword, ""
 	}
-	return m.replace(ctx, p, at)
+	return m.replace(ctx, p, at, now)
+}
+
+// removedPhones are the phones among the factors with these ids, or all of
+// them where ids is empty.
+func removedPhones(fs account.Factors, ids []string) (out account.Factors) {
+	for _, f := range fs.Of(account.KindPhone) {
+		if len(ids) == 0 || slices.Contains(ids, f.ID) {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // EndSessions signs the account out everywhere, this browser too.

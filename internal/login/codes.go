@@ -106,9 +106,12 @@ func (m *Machine) SaveCodes(ctx context.Context, c Client, f Flow, saved bool) (
 		return f, err
 	}
 	e := m.event(c, audit.BackupCodesMade, a)
-	err = m.Changer.ReplaceBackupCodes(ctx, set, hashes, m.Now(), e)
-	if errors.Is(err, account.ErrTaken) { // saved by an equal submission
+	err = m.Changer.Since(f.Since).ReplaceBackupCodes(ctx, set, hashes, m.Now(), e)
+	switch {
+	case errors.Is(err, account.ErrTaken): // saved by an equal submission
 		return f, ErrConflict
+	case errors.Is(err, account.ErrEnded):
+		return f, ErrNoFlow
 	}
 	if err != nil {
 		return f, err

@@ -50,6 +50,10 @@ type Prover interface {
 // events with it, raises the account's generation and leaves a
 // account.Revocation row: whoever calls then runs Revocations at once.
 type Changer interface {
+	// Since is the same store for changes to factors that rest on proofs
+	// given since then: account.ErrEnded where the account's sessions were
+	// ended after that, decided with the account's row held.
+	Since(since time.Time) Changer
 	// ChangeAccount stores what change made of the account. ID, Name and
 	// Created are kept whatever change does. An error of change stops it.
 	// endSessions also raises SessionsValidFrom to now.

@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
@@ -30,7 +31,8 @@ type Deliverer interface {
 	// Deliver hands a message over. Its error is *Undelivered.
 	Deliver(ctx context.Context, d Delivery) (Receipt, error)
 	// Check asks the named sender's vendor, who made the code itself, whether
-	// it is right.
+	// it is right. The error is *Undelivered where that is known: with Maybe
+	// the vendor may have compared it.
 	Check(ctx context.Context, sender string, to phone.Number, code secret.Text) (bool, error)
 }
 
@@ -39,9 +41,10 @@ type Delivery struct {
 	ID     string // 26 characters, another one for each send
 	Method account.Method
 	To     phone.Number
-	// Code is six digits; zero for the notice to an old number that another
-	// one has taken its place.
-	Code secret.Text
+	// Code is six digits; zero for the notice to a number that it gets no more
+	// codes: another one has taken its place, or it was Removed.
+	Code    secret.Text
+	Removed bool
 	// Life is how long the code still works.
 	Life time.Duration
 	// Host is the one whose page asks for the code, as the browser names it.
@@ -53,6 +56,17 @@ type Receipt struct {
 	Sender string
 	// Checks: the vendor made a code of its own and checks it.
 	Checks bool
+}
+
+// errNoSenders: the configuration has none (any more).
+var errNoSenders = &Undelivered{Err: errors.New("no senders are configured")}
+
+// deliver hands a message over, where there is anybody to hand it to.
+func (m *Machine) deliver(ctx context.Context, d Delivery) (Receipt, error) {
+	if m.Phones == nil {
+		return Receipt{}, errNoSenders
+	}
+	return m.Phones.Deliver(ctx, d)
 }
 
 // Undelivered is the error of a message that no sender took.

@@ -111,13 +111,17 @@ func (m *Machine) addApp(ctx context.Context, c Client, f Flow, a account.Accoun
 // add stores a confirmed factor.
 func (m *Machine) add(ctx context.Context, f Flow, added account.Factor, replaces string, e audit.Event) error {
 	var err error
+	changer := m.Changer.Since(f.Since)
 	if f.FactorAt.IsZero() { // nothing but a password was proved
-		err = m.Changer.AddFirstFactor(ctx, added, added.Created, e)
+		err = changer.AddFirstFactor(ctx, added, added.Created, e)
 	} else {
-		err = m.Changer.AddFactor(ctx, added, replaces, added.Created, e)
+		err = changer.AddFactor(ctx, added, replaces, added.Created, e)
 	}
-	if errors.Is(err, account.ErrTaken) {
+	switch {
+	case errors.Is(err, account.ErrTaken):
 		return ErrConflict
+	case errors.Is(err, account.ErrEnded):
+		return ErrNoFlow
 	}
 	if err != nil {
 		return err

@@ -23,6 +23,9 @@ func (m *Machine) SubmitNumber(ctx context.Context, c Client, f Flow, typed stri
 	if !m.Next(f, fs).enrols() || !m.SendsAny() {
 		return f, ErrNotNext
 	}
+	if f.Purpose == SignIn && fs.Protected() { // offered an app, and nothing else
+		return f, ErrNotNext
+	}
 	pending := PendingPhone{ID: NewID(), Expires: m.Now().Add(PendingLife)}
 	// The same number once more is the same pending number: its code works on.
 	if before, err := m.pendingTyped(f); err == nil && before == clip(typed) {
@@ -173,9 +176,7 @@ func (m *Machine) ConfirmPhone(ctx context.Context, c Client, f Flow, typed stri
 	if err := m.add(ctx, f, added, replaces, e); err != nil {
 		return f, err
 	}
-	for _, o := range old {
-		m.tellOld(ctx, c, a, o)
-	}
+	m.tellOld(ctx, c, a, old, false)
 	return m.addedNow(ctx, f, added, by, Notice{Kind: "success", Key: notice, Ending: t.number.Ending()})
 }
 
@@ -183,7 +184,14 @@ func (m *Machine) ConfirmPhone(ctx context.Context, c Client, f Flow, typed stri
 // counted for the breaker of the whole system and refused by no limit: who
 // changes the number must not be able to use the limits up first, so that the
 // owner hears nothing. Each change has had a code of its own, which is limited.
-func (m *Machine) tellOld(ctx context.Context, c Client, a account.Account, old account.Factor) {
+// removed says that no other number takes its place.
+func (m *Machine) tellOld(ctx context.Context, c Client, a account.Account, old account.Factors, removed bool) {
+	for _, f := range old {
+		m.tellNumber(ctx, c, a, f, removed)
+	}
+}
+
+func (m *Machine) tellNumber(ctx context.Context, c Client, a account.Account, old account.Factor, removed bool) {
 	e := m.phoneEvent(c, audit.OldNumberTold, a, account.MethodText, phone.Facts{})
 	fail := func(err error) {
 		e.Name, e.Reason = audit.OldNumberNotTold, err.Error()
@@ -200,7 +208,7 @@ func (m *Machine) tellOld(ctx context.Context, c Client, a account.Account, old 
 	}
 	e.Method, e.Country = string(k), facts.Region
 	_, _ = m.take(ctx, []count{m.systemCount()})
-	receipt, err := m.Phones.Deliver(ctx, Delivery{ID: NewID(), Method: k, To: n, Host: c.Host})
+	receipt, err := m.deliver(ctx, Delivery{ID: NewID(), Method: k, To: n, Removed: removed, Host: c.Host})
 	if err != nil {
 		fail(err)
 		return

@@ -41,7 +41,7 @@ func (m *Machine) Next(f Flow, fs account.Factors) Step {
 		return StepDone
 	case f.Asked() && m.Now().Before(f.Phone.Expires):
 		return StepSetUpPhone
-	case f.Pending != nil && m.Now().Before(f.Pending.Expires):
+	case f.Pending != nil && m.Now().Before(f.Pending.Expires) && !m.tooLate(f, fs):
 		return StepSetUpApp
 	case f.Purpose == Enrol && !f.CodesWanted && !m.added(f, fs):
 		return StepSetUp
@@ -67,7 +67,14 @@ func (m *Machine) Next(f Flow, fs account.Factors) Step {
 const sendsBeforeOffer = 2
 
 func (m *Machine) offersApp(f Flow, fs account.Factors) bool {
-	return f.Purpose == SignIn && f.Sends >= sendsBeforeOffer && !f.SkippedApp && len(fs.Of(account.KindApp)) == 0
+	return f.Purpose == SignIn && f.Sends >= sendsBeforeOffer && !f.SkippedApp &&
+		len(fs.Of(account.KindApp)) == 0 && !m.tooLate(f, fs)
+}
+
+// tooLate reports whether a sign-in to a protected account was proved too long
+// ago to add a method (SPEC D2). It is done then; the settings ask anew.
+func (m *Machine) tooLate(f Flow, fs account.Factors) bool {
+	return f.Purpose == SignIn && fs.Protected() && f.FactorAt.Before(m.Now().Add(-m.Settings.Reauthenticate))
 }
 
 // firstFactor is the step of somebody who needs a second factor and has none.

@@ -49,7 +49,7 @@ func TestNextIsDecidedInOneTable(t *testing.T) {
 	byLink := func(f *login.Flow) { f.ByLink = true }
 	number := func(times int, until time.Time) func(*login.Flow) {
 		return func(f *login.Flow) {
-			f.Phone = &login.PendingPhone{ID: "n", Expires: until}
+			f.Phone = &login.PendingPhone{ID: "n", Sealed: []byte{1}, Expires: until}
 			f.Sent = &login.SentCode{Factor: "n", Times: times}
 		}
 	}

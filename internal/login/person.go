@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
@@ -64,15 +65,20 @@ func (m *Machine) Rotate(ctx context.Context, p Person, at Place) (session.Crede
 }
 
 // replace gives the browser a new session in place of one that ended with all
-// of the account's: same proofs, same absolute end, a token for the place
-// alone. Other hosts get theirs through a new ticket.
-func (m *Machine) replace(ctx context.Context, p Person, at Place) (session.Credential, error) {
+// of the account's by a change at that moment: same proofs, same absolute end,
+// a token for the place alone. Other hosts get theirs through a new ticket. It
+// is as old as the change, so that whoever ends all sessions after it ends this
+// one too; session.ErrNotFound when that has happened already.
+func (m *Machine) replace(ctx context.Context, p Person, at Place, changed time.Time) (session.Credential, error) {
 	a, err := m.Accounts.Account(ctx, p.Account.ID)
 	if err != nil {
 		return session.Credential{}, err
 	}
+	if changed.Before(a.SessionsValidFrom) {
+		return session.Credential{}, session.ErrNotFound
+	}
 	s, now := p.Session, m.Now()
-	s.ID, s.Created = session.NewID(), m.since(a)
+	s.ID, s.Created = session.NewID(), changed
 	cred := session.NewCredential(s.ID)
 	t := p.Token
 	t.Hash, t.Purpose, t.Host, t.Issued = cred.Hash(), at.Purpose, at.Host, now

@@ -21,7 +21,7 @@ func (m *Machine) send(ctx context.Context, c Client, f Flow, a account.Account,
 	if _, err := m.Settings.Phone.Rules.Judge(t.number); err != nil {
 		return m.refuseNumber(ctx, c, f, a, err)
 	}
-	taken, err := m.take(ctx, m.sendCounts(c, a, t.number))
+	taken, err := m.take(ctx, m.sendCounts(c, a, t))
 	if err != nil {
 		err = m.limited(ctx, c, a, a.Name, err)
 		if l := (*Limited)(nil); errors.As(err, &l) && l.Limit == limitSendWait {
@@ -36,15 +36,15 @@ func (m *Machine) send(ctx context.Context, c Client, f Flow, a account.Account,
 		m.giveBack(ctx, taken)
 		return f, err
 	}
-	receipt, failed := m.Phones.Deliver(ctx, Delivery{
+	receipt, failed := m.deliver(ctx, Delivery{
 		ID: NewID(), Method: k, To: t.number, Code: code, Life: f.Sent.Life(m.Now()), Host: c.Host,
 	})
 	e := m.phoneEvent(c, audit.CodeSent, a, k, t.facts)
 	e.Reason = receipt.Sender
 	if failed != nil {
 		e.Name, e.Reason = audit.CodeNotSent, failed.Error()
-		m.notSent(ctx, taken, maybeSent(failed))
 	}
+	m.settle(ctx, taken, failed)
 	m.Audit.Record(ctx, e)
 	return m.amend(ctx, f, func(f *Flow) {
 		if failed != nil {

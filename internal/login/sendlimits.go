@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"encoding/hex"
+	"strings"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
@@ -31,20 +32,23 @@ func (m *Machine) numberKey(n phone.Number) string {
 
 // sendCounts are the counters of one code (SPEC G1, C4), the narrowest first:
 // a request that is refused has then taken nothing that others need, and of
-// many at once the first counter lets one go on. A known browser is exempt
-// from its network's (SPEC G2).
-func (m *Machine) sendCounts(c Client, a account.Account, n phone.Number) []count {
+// many at once the first counter lets one go on.
+//
+// A number's codes to enrol it are counted apart from those to verify it, since
+// anybody may try to enrol a number that is not theirs: that must not keep its
+// owner out (SPEC G2). A known browser is exempt from its network's counter.
+func (m *Machine) sendCounts(c Client, a account.Account, t target) []count {
 	l := m.Settings.Limits
-	number := m.numberKey(n)
 	var counts []count
-	for _, each := range []struct{ wait, name, key string }{
-		{limitSendWait, limitSendAccount, "send:account:" + string(a.ID)},
-		{limitSendWait, limitSendNumber, "send:number:" + number},
+	for _, each := range []struct{ name, key string }{
+		{limitSendAccount, "send:account:" + string(a.ID)},
+		{limitSendNumber, "send:number:" + t.purpose + ":" + m.numberKey(t.number)},
 	} {
 		counts = append(counts,
-			count{each.wait, each.key + ":wait", Limit{N: 1, Window: l.SendWait}},
+			count{limitSendWait, each.key + ":wait", Limit{N: 1, Window: l.SendWait}},
 			count{each.name, each.key + ":hour", Limit{N: l.SendHour, Window: time.Hour}},
-			count{each.name, each.key + ":day", Limit{N: l.SendDay, Window: 24 * time.Hour}})
+			count{each.name, each.key + ":day", Limit{N: l.SendDay, Window: 24 * time.Hour}},
+			count{each.name, each.key + unsure, Limit{N: l.SendDay, Window: 24 * time.Hour}})
 	}
 	if !c.Knows(a) {
 		counts = append(counts, count{limitSendNetwork, "send:network:" + c.Network, l.SendNetwork})
@@ -52,6 +56,10 @@ func (m *Machine) sendCounts(c Client, a account.Account, n phone.Number) []coun
 	}
 	return append(counts, m.systemCount())
 }
+
+// unsure is how the keys of counters end that keep what may have been sent
+// although its sender failed.
+const unsure = ":unsure"
 
 // systemCount is the breaker of the whole system (SPEC C4).
 func (m *Machine) systemCount() count {
@@ -62,20 +70,31 @@ func (m *Machine) systemCount() count {
 func (t takings) more() int {
 	more := -1
 	for i, c := range t.counts {
-		if left := t.taken[i].Left; c.name != limitSendWait && (more < 0 || left < more) {
+		if strings.HasSuffix(c.key, unsure) || c.name == limitSendWait {
+			continue
+		}
+		if left := t.taken[i].Left; more < 0 || left < more {
 			more = left
 		}
 	}
 	return max(more, 0)
 }
 
-// notSent gives back what a code took that was not sent: nothing counts
-// against a person for a vendor's trouble (SPEC C3). Where the vendor may have
-// sent it all the same, the breaker keeps its count, since it may cost money.
-func (m *Machine) notSent(ctx context.Context, t takings, maybe bool) {
-	if maybe && len(t.counts) > 0 {
-		last := len(t.counts) - 1
-		t.counts, t.taken = t.counts[:last], t.taken[:last]
+// settle gives back what a code did not use up. What was sent keeps all but the
+// counters of what may have been. Nothing counts against a person for a
+// vendor's trouble (SPEC C3); but where the vendor may have sent it all the
+// same, that counts for counters of its own, so that a slow vendor does not
+// lift the caps, and for the breaker of the system, since it may cost money.
+func (m *Machine) settle(ctx context.Context, t takings, failed error) {
+	maybe := maybeSent(failed)
+	var back takings
+	for i, c := range t.counts {
+		sure := !strings.HasSuffix(c.key, unsure)
+		keep := failed == nil && sure || maybe && (!sure || c.name == limitSendAll)
+		if !keep {
+			back.counts = append(back.counts, c)
+			back.taken = append(back.taken, t.taken[i])
+		}
 	}
-	m.giveBack(ctx, t)
+	m.giveBack(ctx, back)
 }

@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
@@ -112,8 +113,10 @@ func (m *Machine) FinishStepUp(ctx context.Context, c Client, p Person, f Flow, 
 	if f.Purpose != StepUp || !f.Of(p) || a.ID != p.Account.ID || m.Next(f, fs) != StepDone {
 		return session.Credential{}, ErrNotNext
 	}
-	// One flow gives one token: of two requests at once, one finds it here.
-	if f, err = m.Flows.SaveFlow(ctx, f); err != nil {
+	// One flow gives one token: its proofs are spent by this write.
+	spent := f
+	spent.Account, spent.PasswordAt, spent.FactorAt = "", time.Time{}, time.Time{}
+	if _, err = m.Flows.SaveFlow(ctx, spent); err != nil {
 		return session.Credential{}, err
 	}
 	_ = m.Flows.DeleteFlow(ctx, f.Browser, f.ID) // it ends by itself too

@@ -3,10 +3,12 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
+	"github.com/sallyport-auth/sallyport/internal/login"
 )
 
 // Order of locks in every transaction here: first the account's row, then
@@ -81,9 +83,20 @@ func updateAccount(ctx context.Context, q querier, a account.Account) error {
 	return err
 }
 
+// Since implements login.Changer.
+func (s *Store) Since(since time.Time) login.Changer {
+	bound := *s
+	bound.since = since
+	return &bound
+}
+
 // bump locks the account, raises its generation and leaves the revocation;
-// with endSessions it also ends what began before now.
-func bump(ctx context.Context, q querier, id account.ID, now time.Time, endSessions bool) error {
+// with endSessions it also ends what began before now. Proofs from before the
+// account's sessions were ended change nothing (account.ErrEnded).
+func (s *Store) bump(ctx context.Context, q querier, id account.ID, now time.Time, endSessions bool) error {
+	if err := s.proofsHold(ctx, q, id); err != nil {
+		return err
+	}
 	validFrom := int64(0)
 	if endSessions {
 		validFrom = micros(now)
@@ -98,6 +111,25 @@ func bump(ctx context.Context, q querier, id account.ID, now time.Time, endSessi
 		return refuse(account.ErrNotFound)
 	}
 	return insertRevocation(ctx, q, id, endSessions)
+}
+
+// proofsHold refuses a change whose proofs are from before the account's
+// sessions were ended. It holds the account's row.
+func (s *Store) proofsHold(ctx context.Context, q querier, id account.ID) error {
+	if s.since.IsZero() {
+		return nil
+	}
+	var validFrom int64
+	err := q.QueryRowContext(ctx, `SELECT sessions_valid_from FROM accounts WHERE id = $1`+s.db.forUpdate, id).Scan(&validFrom)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return refuse(account.ErrNotFound)
+	case err != nil:
+		return err
+	case micros(s.since) < validFrom:
+		return refuse(account.ErrEnded)
+	}
+	return nil
 }
 
 func insertRevocation(ctx context.Context, q querier, id account.ID, sessions bool) error {

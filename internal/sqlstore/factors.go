@@ -68,7 +68,7 @@ func (s *Store) addFactor(ctx context.Context, f account.Factor, replaces string
 		return errors.New("backup codes are replaced as a set")
 	}
 	return s.db.change(ctx, "adding a factor", func(ctx context.Context, q querier) error {
-		if err := bump(ctx, q, f.Account, now, true); err != nil { // holds the account's row
+		if err := s.bump(ctx, q, f.Account, now, true); err != nil { // holds the account's row
 			return err
 		}
 		if n, err := methodsLeft(ctx, q, f.Account); err != nil {
@@ -109,7 +109,7 @@ func (s *Store) ReplaceBackupCodes(ctx context.Context, set account.Factor, hash
 		return fmt.Errorf("a %s is no set of backup codes", set.Kind)
 	}
 	return s.db.change(ctx, "replacing backup codes", func(ctx context.Context, q querier) error {
-		if err := bump(ctx, q, set.Account, now, false); err != nil {
+		if err := s.bump(ctx, q, set.Account, now, false); err != nil {
 			return err
 		}
 		var same int
@@ -138,7 +138,7 @@ func (s *Store) ReplaceBackupCodes(ctx context.Context, set account.Factor, hash
 // RemoveFactors implements login.Changer.
 func (s *Store) RemoveFactors(ctx context.Context, id account.ID, ids []string, now time.Time, events ...audit.Event) error {
 	return s.db.change(ctx, "removing factors", func(ctx context.Context, q querier) error {
-		if err := bump(ctx, q, id, now, true); err != nil {
+		if err := s.bump(ctx, q, id, now, true); err != nil {
 			return err
 		}
 		removed := int64(0)
@@ -181,7 +181,7 @@ func methodsLeft(ctx context.Context, q querier, id account.ID) (n int, err erro
 // is no such account.
 func (s *Store) UnlockFactors(ctx context.Context, id account.ID, events ...audit.Event) error {
 	return s.db.change(ctx, "unlocking factors", func(ctx context.Context, q querier) error {
-		if err := bump(ctx, q, id, time.Time{}, false); err != nil {
+		if err := s.bump(ctx, q, id, time.Time{}, false); err != nil {
 			return err
 		}
 		if _, err := q.ExecContext(ctx, `UPDATE factors SET failures = 0, locked = $2 WHERE account = $1`, id, false); err != nil {

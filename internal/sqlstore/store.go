@@ -13,6 +13,7 @@ package sqlstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/audit"
 	"github.com/sallyport-auth/sallyport/internal/login"
@@ -23,6 +24,9 @@ import (
 type Store struct {
 	db     *engine
 	schema schema
+	// since, where set, refuses changes to factors of accounts whose sessions
+	// were ended after it; see Since.
+	since time.Time
 }
 
 var (

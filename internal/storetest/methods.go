@@ -17,6 +17,7 @@ func Methods(t *testing.T, open func(t *testing.T) Durable) {
 		"ResetIsOverWithTheNextFactor":         resetIsOver,
 		"LastMethodStays":                      lastMethodStays,
 		"TwoRemovalsAtOnceLeaveOne":            removalRace,
+		"ProofsFromBeforeAnEndChangeNothing":   endedProofs,
 		"SavedSetIsNotSavedAgain":              setSavedTwice,
 		"TurningOffRemovesTheLastMethodAsWell": lastMethodTurnedOff,
 	})
@@ -135,4 +136,43 @@ func setSavedTwice(t *testing.T, s Durable) {
 	if spent {
 		t.Fatal("a spent code was good again")
 	}
+}
+
+// Proofs from before the account's sessions were ended change nothing, however
+// late they arrive: an owner who ends everything ends what a thief has begun.
+func endedProofs(t *testing.T, s Durable) {
+	ctx, now := deadline(t), start()
+	a := withAccount(t, s)
+	app := newApp(a.ID, now)
+	must(t, s.AddFactor(ctx, app, "", now))
+	set, hashes := newSet(a.ID, now)
+	must(t, s.ReplaceBackupCodes(ctx, set, hashes, now))
+	later := now.Add(time.Minute)
+	must(t, s.ChangeAccount(ctx, a.ID, later, true, func(*account.Account) error { return nil }))
+	before, err := s.Account(ctx, a.ID)
+	must(t, err)
+	set2, hashes2 := newSet(a.ID, later)
+	for name, change := range map[string]func(since time.Time) error{
+		"another method":   func(since time.Time) error { return s.Since(since).AddFactor(ctx, newApp(a.ID, later), "", later) },
+		"a first method":   func(since time.Time) error { return s.Since(since).AddFirstFactor(ctx, newApp(a.ID, later), later) },
+		"new backup codes": func(since time.Time) error { return s.Since(since).ReplaceBackupCodes(ctx, set2, hashes2, later) },
+		"a removal":        func(since time.Time) error { return s.Since(since).RemoveFactors(ctx, a.ID, nil, later) },
+	} {
+		if err := change(later.Add(-time.Microsecond)); !errors.Is(err, account.ErrEnded) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	after, err := s.Account(ctx, a.ID)
+	must(t, err)
+	if after.Generation != before.Generation {
+		t.Error("a refused change was told to the nodes")
+	}
+	got, err := s.Factors(ctx, a.ID)
+	must(t, err)
+	if len(got) != 2 {
+		t.Errorf("%d factors", len(got))
+	}
+	wantErr(t, s.Since(later).AddFactor(ctx, newApp(newAccountID(), later), "", later), account.ErrNotFound)
+	must(t, s.Since(later).AddFactor(ctx, newApp(a.ID, later), "", later))
+	must(t, s.Since(later).RemoveFactors(ctx, a.ID, nil, later))
 }

@@ -122,6 +122,10 @@ func (v *visit) confirmFlow(next string) (login.Flow, error) {
 	if f, err := v.flow(); err == nil && f.Purpose == login.StepUp && f.Account == "" {
 		return f, nil
 	}
+	// A flow is something to store, so the form that makes one is counted.
+	if err := v.Machine.TakeForm(v.ctx(), v.client); err != nil {
+		return login.Flow{}, err
+	}
 	if err := v.bindBrowser(); err != nil {
 		return login.Flow{}, err
 	}

@@ -37,11 +37,16 @@ func takeHook(v *visit) error {
 		return errBadForm
 	}
 	err = v.Hooks.Hook(v.ctx(), v.tail, v.r.Header, body)
-	if err != nil && !errors.Is(err, ErrNoHook) && !errors.Is(err, ErrHookRefused) {
-		return errors.Join(err, session.ErrUnavailable)
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrNoHook):
 		return err
+	case errors.Is(err, ErrHookRefused): // anybody can send such, and each is a line in the log
+		if limited := v.Machine.TakeForm(v.ctx(), v.client); limited != nil {
+			return limited
+		}
+		return err
+	case err != nil:
+		return errors.Join(err, session.ErrUnavailable)
 	}
 	v.w.Header().Set("Cache-Control", "no-store")
 	v.w.WriteHeader(http.StatusNoContent)
