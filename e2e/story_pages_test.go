@@ -285,7 +285,7 @@ func walkPages(t *testing.T, scripts bool) {
 	send("/confirm")
 	w.look("confirm wrong", "password")
 	b.Open(account + "/turn-off")
-	b.ClickTo(".under a", "method=backup")
+	b.ClickTo("main .links a[href*='method=backup']", "method=backup")
 	w.look("confirm backup")
 
 	// The second step.

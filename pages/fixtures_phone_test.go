@@ -53,6 +53,12 @@ func phoneFixtures(text string, flow, account Frame) []fixture {
 		{"phone-sent-textonly", VerifyPhone{Frame: flow, Method: MethodText, Ending: text, CanText: true, Sent: true, MoreCodes: -1}, nil, nil},
 		{"phone-sent-calls", VerifyPhone{Frame: flow, Method: MethodText, Ending: text, CanCall: true, Sent: true, MoreCodes: -1}, nil, nil},
 		{"phone-sent-none", VerifyPhone{Frame: flow, Method: MethodText, Ending: text, Sent: true, Minutes: 5, MoreCodes: 2}, nil, nil},
+		{"phone-unsure", VerifyPhone{
+			Frame: flow, Method: MethodText, Ending: text, CanText: true, CanCall: true, Sent: true, Unsure: true, Minutes: 10, MoreCodes: 5, OtherWays: true,
+		}, nil, nil},
+		{"confirmphone-unsure", ConfirmPhone{
+			Frame: flow, Number: text, CanText: true, CanCall: true, SentBy: MethodCall, Unsure: true, Minutes: 1, MoreCodes: 5, OtherWays: true, Forced: true,
+		}, nil, nil},
 		{"setupphone", add, func(p ...Problem) View { add.Problems = p; return add }, []Problem{
 			{"phone", PhoneEmpty, nil},
 			{"phone", PhoneFormat, nil},

@@ -25,6 +25,8 @@ type VerifyPhone struct {
 	Sent bool
 	// SentBy is how it went last, MethodText or MethodCall; "" is Method.
 	SentBy string
+	// Unsure says that nobody knows whether the code is out: the sender failed.
+	Unsure bool
 	// Minutes is how long the code still works; less than 1 is shown as 1.
 	Minutes int
 	// Wait is how long until a code may be asked for again; 0 is now.
@@ -81,7 +83,8 @@ type ConfirmPhone struct {
 	// SentBy is how the code went last, MethodText or MethodCall; "" while no
 	// code is out, so that the page offers to send one.
 	SentBy string
-	// Minutes, Wait, MoreCodes and Hint are as in VerifyPhone.
+	// Unsure, Minutes, Wait, MoreCodes and Hint are as in VerifyPhone.
+	Unsure    bool
 	Minutes   int
 	Wait      time.Duration
 	MoreCodes int

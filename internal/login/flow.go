@@ -176,6 +176,8 @@ type SentCode struct {
 	// code of its own, and checks it.
 	Own     bool
 	Checker string `json:",omitempty"`
+	// Unsure: the sender failed last time, and may have sent it all the same.
+	Unsure bool `json:",omitempty"`
 	// More is how many more may be asked for now.
 	More int
 }

@@ -51,7 +51,7 @@ func (m *Machine) send(ctx context.Context, c Client, f Flow, a account.Account,
 			f.Problems = []Problem{{Key: m.failKey(t, k)}}
 		}
 		if failed == nil || maybeSent(failed) {
-			f.went(t, k, receipt, taken.more(), m.Now())
+			f.went(t, k, receipt, taken.more(), m.Now(), failed != nil)
 		}
 	})
 }
@@ -103,7 +103,7 @@ func (m *Machine) failKey(t target, k account.Method) string {
 }
 
 // went notes that the flow's code went out, or may have.
-func (f *Flow) went(t target, k account.Method, r Receipt, more int, now time.Time) {
+func (f *Flow) went(t target, k account.Method, r Receipt, more int, now time.Time, unsure bool) {
 	f.Sends++
 	s := f.Sent
 	if s == nil || s.Factor != t.factor { // entered, or gone, meanwhile
@@ -113,7 +113,10 @@ func (f *Flow) went(t target, k account.Method, r Receipt, more int, now time.Ti
 		f.Notices = []Notice{{Kind: "success", Key: sentKeys[k], Ending: t.number.Ending()}}
 	}
 	s.Times++
-	s.At, s.By, s.More = now, k, more
+	s.By, s.More, s.Unsure = k, more, unsure
+	if !unsure { // else another may be asked for at once
+		s.At = now
+	}
 	if r.Checks {
 		s.Checker = r.Sender
 	} else {

@@ -203,8 +203,8 @@ func TestMaybeSentCodeCanBeEntered(t *testing.T) {
 	}
 	f, err := s.Machine.SendCode(ctx, c, s.PasswordPassed(c, ann), text)
 	wantProblem(t, f, err, "send.fail")
-	if !s.Machine.Sending(f, ann.Factors()[0].ID).Out {
-		t.Fatal("there is no field for a code that may come")
+	if got := s.Machine.Sending(f, ann.Factors()[0].ID); !got.Out || !got.Unsure || got.Wait != 0 {
+		t.Fatalf("no field for a code that may come, or a wait: %+v", got)
 	}
 	f, err = s.Machine.SendCode(ctx, c, f, call) // at once, by the other channel
 	wantProblem(t, f, err, "send.fail.call")

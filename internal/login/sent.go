@@ -204,11 +204,13 @@ func (m *Machine) offers(a account.Account, fs account.Factors, k account.Method
 
 // Sending is what a page tells of the code for one factor.
 type Sending struct {
-	Out  bool // a code is out and can be entered
-	By   account.Method
-	Life time.Duration // it still works
-	Wait time.Duration // until a code may be asked for again
-	More int           // how many more may be asked for; -1 is not known
+	Out bool // a code is out, or may be, and can be entered
+	// Unsure: nobody knows whether it is.
+	Unsure bool
+	By     account.Method
+	Life   time.Duration // it still works
+	Wait   time.Duration // until a code may be asked for again
+	More   int           // how many more may be asked for; -1 is not known
 }
 
 // Sending tells about the flow's code for an enrolled phone, or a pending one.
@@ -219,7 +221,7 @@ func (m *Machine) Sending(f Flow, factor string) Sending {
 	now := m.Now()
 	s := Sending{By: f.Sent.By, Wait: max(0, f.Sent.At.Add(m.Settings.Limits.SendWait).Sub(now)), More: -1}
 	if m.works(f, target{factor: factor}) {
-		s.Out, s.Life, s.More = true, f.Sent.Life(now), f.Sent.More
+		s.Out, s.Life, s.More, s.Unsure = true, f.Sent.Life(now), f.Sent.More, f.Sent.Unsure
 	}
 	return s
 }

@@ -74,7 +74,7 @@ func showConfirmPhone(v *visit) error {
 	view := pages.ConfirmPhone{
 		Frame: ask.Frame, Number: v.Machine.PendingTyped(f), Current: ask.Current,
 		CanText: ask.CanText && !v.Machine.PendingLandline(f), CanCall: ask.CanCall,
-		Minutes: minutes(s.Life), Wait: s.Wait, MoreCodes: s.More, Hint: f.WrongCodes >= hintAfter,
+		Minutes: minutes(s.Life), Wait: s.Wait, MoreCodes: s.More, Unsure: s.Unsure, Hint: f.WrongCodes >= hintAfter,
 		OtherWays: ask.Current == "", Forced: f.Purpose == login.SignIn,
 	}
 	if s.Out {

@@ -33,7 +33,7 @@ func (v *visit) showVerifyPhone(k account.Method) error {
 		return v.to("/verify", "flow", string(f.ID))
 	}
 	s := v.Machine.Sending(f, phones[0].ID)
-	view.Sent, view.SentBy, view.MoreCodes, view.Wait = s.Out, string(s.By), s.More, s.Wait
+	view.Sent, view.SentBy, view.MoreCodes, view.Wait, view.Unsure = s.Out, string(s.By), s.More, s.Wait, s.Unsure
 	view.Minutes = minutes(s.Life)
 	if view.Sent {
 		fieldless(view.Problems, "code")
