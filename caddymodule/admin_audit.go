@@ -30,6 +30,7 @@ type eventView struct {
 	Browser string    `json:"browser,omitempty"`
 	Request string    `json:"request,omitempty"`
 	Method  string    `json:"method,omitempty"`
+	Country string    `json:"country,omitempty"`
 	Reason  string    `json:"reason,omitempty"`
 	Count   int       `json:"count,omitempty"`
 }
@@ -65,6 +66,6 @@ func viewEvent(e audit.Event) eventView {
 	return eventView{
 		Time: e.Time.UTC(), Event: string(e.Name), Account: e.Account, Subject: e.Subject, Actor: e.Actor,
 		Session: e.Session, Host: e.Host, Network: e.Network, Browser: e.Browser, Request: e.Request,
-		Method: e.Method, Reason: e.Reason, Count: e.Count,
+		Method: e.Method, Country: e.Country, Reason: e.Reason, Count: e.Count,
 	}
 }

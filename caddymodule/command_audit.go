@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -65,7 +66,7 @@ func (l eventList) people(p *printer) {
 		if e.Count > 1 {
 			times = strconv.Itoa(e.Count)
 		}
-		rows = append(rows, []string{when(e.Time), e.Event, times, e.Subject, e.Actor, e.Method, e.Network, e.Host, e.Reason})
+		rows = append(rows, []string{when(e.Time), e.Event, times, e.Subject, e.Actor, strings.TrimSpace(e.Method + " " + e.Country), e.Network, e.Host, e.Reason})
 	}
 	p.table("TIME,EVENT,TIMES,ACCOUNT,ACTOR,WITH,NETWORK,HOST,REASON", rows)
 }

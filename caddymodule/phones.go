@@ -95,25 +95,21 @@ func (p *phones) Deliver(ctx context.Context, d login.Delivery) (login.Receipt, 
 	}
 	tries := new(attempts)
 	by, err := p.chain.Send(context.WithValue(ctx, attemptsKey{}, tries), m)
-	if err == nil {
-		return p.receipt(by), nil
+	if err != nil {
+		return p.receipt("", tries.maybe), undelivered(err)
 	}
-	return p.maybeReceipt(tries.maybe), undelivered(err)
+	return p.receipt(by, append(tries.maybe, by)), nil
 }
 
-// receipt says whose code it is that a sender delivered.
-func (p *phones) receipt(by string) login.Receipt {
-	_, checks := p.chain.Checker(by)
-	return login.Receipt{Sender: by, Checks: checks}
-}
-
-// maybeReceipt is the receipt of what some senders may have sent. Where one of
-// them sent our own code, that is the one to expect: all the others of that
-// kind sent the same.
-func (p *phones) maybeReceipt(by []string) (r login.Receipt) {
-	for _, name := range by {
-		if r = p.receipt(name); !r.Checks {
-			break
+// receipt says whose code may arrive, by the senders that took the message or
+// may have sent it: a late one stays right.
+func (p *phones) receipt(by string, out []string) login.Receipt {
+	r := login.Receipt{Sender: by}
+	for _, name := range out {
+		if _, checks := p.chain.Checker(name); checks {
+			r.Checker = name
+		} else {
+			r.Own = true
 		}
 	}
 	return r

@@ -94,7 +94,7 @@ func TestMessagesAreWorded(t *testing.T) {
 			to := new(noted)
 			p := testPhones(t, func(*App) {}, notify.Named{Name: "a", Sender: to})
 			receipt, err := p.Deliver(t.Context(), c.of)
-			if diff := cmp.Diff(login.Receipt{Sender: "a"}, receipt); diff != "" || err != nil || len(to.got) != 1 {
+			if diff := cmp.Diff(login.Receipt{Sender: "a", Own: true}, receipt); diff != "" || err != nil || len(to.got) != 1 {
 				t.Fatalf("%v %v", err, diff)
 			}
 			m := to.got[0]
@@ -147,14 +147,15 @@ func TestReceipts(t *testing.T) {
 		fails   bool
 		maybe   bool
 	}{
-		"own":                        {[]notify.Named{own(nil)}, login.Receipt{Sender: "own"}, false, false},
-		"vendor's":                   {[]notify.Named{theirs(nil)}, login.Receipt{Sender: "verify", Checks: true}, false, false},
-		"own after vendor's":         {[]notify.Named{theirs(maybe), own(nil)}, login.Receipt{Sender: "own"}, false, false},
-		"second of a kind":           {[]notify.Named{own(refused), own(nil)}, login.Receipt{Sender: "own-2"}, false, false},
+		"own":                        {[]notify.Named{own(nil)}, login.Receipt{Sender: "own", Own: true}, false, false},
+		"vendor's":                   {[]notify.Named{theirs(nil)}, login.Receipt{Sender: "verify", Checker: "verify"}, false, false},
+		"own after vendor's":         {[]notify.Named{theirs(maybe), own(nil)}, login.Receipt{Sender: "own", Own: true, Checker: "verify"}, false, false},
+		"vendor's after own":         {[]notify.Named{own(maybe), theirs(nil)}, login.Receipt{Sender: "verify", Own: true, Checker: "verify"}, false, false},
+		"second of a kind":           {[]notify.Named{own(refused), own(nil)}, login.Receipt{Sender: "own-2", Own: true}, false, false},
 		"refused":                    {[]notify.Named{own(refused)}, login.Receipt{}, true, false},
-		"maybe":                      {[]notify.Named{own(refused), own(maybe)}, login.Receipt{Sender: "own-2"}, true, true},
-		"maybe the vendor's":         {[]notify.Named{theirs(maybe), own(refused)}, login.Receipt{Sender: "verify", Checks: true}, true, true},
-		"maybe the vendor's and own": {[]notify.Named{theirs(maybe), own(maybe)}, login.Receipt{Sender: "own"}, true, true},
+		"maybe":                      {[]notify.Named{own(refused), own(maybe)}, login.Receipt{Own: true}, true, true},
+		"maybe the vendor's":         {[]notify.Named{theirs(maybe), own(refused)}, login.Receipt{Checker: "verify"}, true, true},
+		"maybe the vendor's and own": {[]notify.Named{theirs(maybe), own(maybe)}, login.Receipt{Own: true, Checker: "verify"}, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -54,8 +54,14 @@ func nodeIP() string { return fmt.Sprintf("127.0.44.%d", 10+lastIP.Add(1)) }
 
 func startCluster(t *testing.T, engine, limits string) cluster {
 	t.Helper()
+	return startClusterOf(t, engine, limits, "")
+}
+
+// startClusterOf is startCluster with more options.
+func startClusterOf(t *testing.T, engine, limits, options string) cluster {
+	t.Helper()
 	c := cluster{app: startApp(t)}
-	text := strings.Replace(clustered, "{$LIMITS}", "limits {\n forms 100000 1m\n "+limits+"\n}", 1)
+	text := strings.Replace(clustered, "{$LIMITS}", "limits {\n forms 100000 1m\n "+limits+"\n}\n"+options, 1)
 	if engine == "embedded" {
 		text = strings.NewReplacer("{$STORES}", "", "{$KEYS}", "").Replace(text)
 		g := startGateway(t, text, withApp(c.app), withHTTPS(nodeIP()))

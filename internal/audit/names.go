@@ -46,7 +46,7 @@ var beyondLimit = map[Name]bool{
 // Changes to an account by its owner.
 const (
 	FactorAdded         Name = "factor_added"
-	FactorReplaced      Name = "factor_replaced" // a telephone number, by another one
+	FactorReplaced      Name = "factor_replaced" // by another one
 	FactorRemoved       Name = "factor_removed"
 	SecondFactorOff     Name = "second_factor_turned_off"
 	BackupCodesMade     Name = "backup_codes_made"

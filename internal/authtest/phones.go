@@ -32,7 +32,10 @@ func (p *Phones) Can(m account.Method) bool { return m.Kind() == account.KindPho
 // Deliver implements login.Deliverer. What fails is not kept, unless it may
 // have been sent.
 func (p *Phones) Deliver(_ context.Context, d login.Delivery) (login.Receipt, error) {
-	r := login.Receipt{Sender: "test", Checks: p.Vendor != nil}
+	r := login.Receipt{Sender: "test", Own: p.Vendor == nil}
+	if p.Vendor != nil {
+		r.Checker = "test"
+	}
 	var err error
 	if p.Fail != nil {
 		err = p.Fail(d)

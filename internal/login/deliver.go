@@ -28,7 +28,8 @@ func DefaultPhone() PhoneSettings {
 type Deliverer interface {
 	// Can reports whether codes can be sent by the method at all.
 	Can(account.Method) bool
-	// Deliver hands a message over. Its error is *Undelivered.
+	// Deliver hands a message over. Its error is *Undelivered; with Maybe the
+	// receipt says whose code may arrive.
 	Deliver(ctx context.Context, d Delivery) (Receipt, error)
 	// Check asks the named sender's vendor, who made the code itself, whether
 	// it is right. The error is *Undelivered where that is known: with Maybe
@@ -53,9 +54,12 @@ type Delivery struct {
 
 // Receipt is what a sender's acceptance means.
 type Receipt struct {
-	Sender string
-	// Checks: the vendor made a code of its own and checks it.
-	Checks bool
+	Sender string // that took it, "" when none did
+	// Own: our own code went out, or may have.
+	Own bool
+	// Checker names the sender, if any, whose vendor sent a code of its own,
+	// or may have, and checks it.
+	Checker string
 }
 
 // errNoSenders: the configuration has none (any more).

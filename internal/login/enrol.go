@@ -101,11 +101,19 @@ func (m *Machine) addApp(ctx context.Context, c Client, f Flow, a account.Accoun
 		ID: f.Pending.ID, Account: a.ID, Kind: account.KindApp, Label: cleanLabel(label),
 		Created: now, LastUsed: now, Sealed: f.Pending.Sealed, LastStep: step,
 	}
-	e := m.factorEvent(c, audit.FactorAdded, a, account.KindApp)
+	e := m.factorEvent(c, addedEvent(f.Replaces), a, account.KindApp)
 	if err := m.add(ctx, f, added, f.Replaces, e); err != nil {
 		return f, err
 	}
 	return m.addedNow(ctx, f, added, account.MethodApp, Notice{Kind: "success", Key: "notice.appadded"})
+}
+
+// addedEvent names what happened: a factor was added, or took another's place.
+func addedEvent(replaces string) audit.Name {
+	if replaces != "" {
+		return audit.FactorReplaced
+	}
+	return audit.FactorAdded
 }
 
 // add stores a confirmed factor.

@@ -167,12 +167,12 @@ func (m *Machine) ConfirmPhone(ctx context.Context, c Client, f Flow, typed stri
 	if err != nil {
 		return f, err
 	}
-	e, replaces, notice := m.phoneEvent(c, audit.FactorAdded, a, account.MethodText, t.facts), f.Replaces, "notice.phoneadded"
+	replaces, notice := f.Replaces, "notice.phoneadded"
 	old := fs.Of(account.KindPhone)
 	if len(old) > 0 { // one number for an account
-		e.Name, replaces, notice = audit.FactorReplaced, old[0].ID, "notice.phonechanged"
+		replaces, notice = old[0].ID, "notice.phonechanged"
 	}
-	e.Method = string(by)
+	e := m.phoneEvent(c, addedEvent(replaces), a, by, t.facts)
 	if err := m.add(ctx, f, added, replaces, e); err != nil {
 		return f, err
 	}

@@ -56,6 +56,12 @@ func (m *Machine) SendCode(ctx context.Context, c Client, f Flow, k account.Meth
 	if err != nil {
 		return f, err
 	}
+	// While entries are refused, a code would cost money and open nothing.
+	free, err := m.take(ctx, []count{m.factorCount(a.ID, account.KindPhone)})
+	if err != nil {
+		return f, m.limited(ctx, c, a, a.Name, err)
+	}
+	m.giveBack(ctx, free)
 	return m.send(ctx, c, f, a, t, k, func(f *Flow) { f.Method = k })
 }
 

@@ -117,10 +117,9 @@ func (f *Flow) went(t target, k account.Method, r Receipt, more int, now time.Ti
 	if !unsure { // else another may be asked for at once
 		s.At = now
 	}
-	if r.Checks {
-		s.Checker = r.Sender
-	} else {
-		s.Own = true
+	s.Own = s.Own || r.Own
+	if r.Checker != "" {
+		s.Checker = r.Checker
 	}
 }
 
