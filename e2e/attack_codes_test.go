@@ -225,12 +225,15 @@ func (c cluster) events(t *testing.T, name, event string) int {
 }
 
 // metrics is what the node tells Prometheus.
-func metrics(t testing.TB, g *gateway) string {
+func metrics(t testing.TB, g *gateway) string { return adminPage(t, g, "/metrics") }
+
+// adminPage is what Caddy's own admin endpoint answers.
+func adminPage(t testing.TB, g *gateway, path string) string {
 	t.Helper()
 	socket := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(g.Dir, "admin.sock"))
 	}}}
-	res, err := socket.Get("http://localhost/metrics")
+	res, err := socket.Get("http://localhost" + path)
 	if err != nil {
 		t.Fatal(err)
 	}

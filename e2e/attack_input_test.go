@@ -13,6 +13,8 @@ import (
 // portalPaths is every path of the portal that there is or was thought of.
 var portalPaths = []string{
 	"/", "/sign-in", "/sign-in/password", "/verify", "/verify/app", "/verify/backup", "/set-up", "/set-up/app", "/set-up/backup-codes",
+	"/verify/text", "/verify/text/send", "/verify/call", "/verify/call/send", "/set-up/phone", "/set-up/phone/send", "/set-up/phone/confirm",
+	"/account/security/phone", "/hooks/", "/hooks/telnyx",
 	"/set-up/backup-codes.txt", "/continue", "/expired", "/sign-out", "/signed-out", "/account/security", "/account/security/app",
 	"/account/security/app/", "/account/security/confirm", "/account/security/backup-codes", "/account/security/remove/", "/account/security/turn-off",
 	"/account/security/sign-out-everywhere", "/link/", "/help", "/assets/", "/favicon.ico", "/callback", "/health", "/sso", "/nothing", "/.well-known/jwks.json",

@@ -13,8 +13,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/testtools"
+	"github.com/sallyport-auth/sallyport/internal/vendortest"
 )
 
 const talkative = `
@@ -24,7 +26,11 @@ const talkative = `
 	}
 	sallyport {
 		portal {$PORTAL}
-		{$STORES}` + roomy + `	}
+		{$STORES}` + roomy + `		phone {
+			countries GB
+			{$SENDER}
+		}
+	}
 }
 https://login.test {
 	log {
@@ -56,8 +62,11 @@ func TestNoSecretIsWrittenInClear(t *testing.T) {
 				redis, dsn = testtools.Redis(t), testtools.Postgres(t).NewDatabase(t)
 				stores = "database postgres " + dsn + "\n\t\tsessions redis redis://" + redis.Addr
 			}
-			g := startGateway(t, strings.Replace(talkative, "{$STORES}", stores, 1), withApp(app), withHTTPS(nodeIP()), withPortal("login.test"))
+			x := vendortest.NewTelnyx(t)
+			g := startGateway(t, strings.NewReplacer("{$STORES}", stores, "{$SENDER}", telnyxBlock(x)).Replace(talkative),
+				withApp(app), withHTTPS(nodeIP()), withPortal("login.test"), withEnv("TELNYX_KEY", x.APIKey()))
 			found := secretsOf(t, g)
+			phoneSecrets(t, g, x, found)
 			places := map[string][]byte{"the gateway's log": []byte(g.Log())}
 			for _, name := range []string{"access-login.log", "access-app.log"} {
 				text, err := os.ReadFile(filepath.Join(g.Dir, name))
@@ -101,6 +110,43 @@ func TestNoSecretIsWrittenInClear(t *testing.T) {
 			}
 			t.Logf("%d secrets in %d places", len(found), len(places))
 		})
+	}
+}
+
+// phoneSecrets adds what somebody uses who enrols a phone, signs in with it and
+// changes the number, with a flow left in the middle.
+func phoneSecrets(t *testing.T, g *gateway, x *vendortest.Telnyx, secrets map[string]string) {
+	t.Helper()
+	password := newAccount(t, g, "carol")
+	secrets["carol's password"], secrets["the vendor's key"] = password, x.APIKey()
+	for _, number := range []string{firstNumber, otherNumber} {
+		secrets["number "+number], secrets["digits of "+number], secrets["national "+number] = number, number[1:], number[3:]
+	}
+	c := newClient(t, g, "app.test")
+	page := c.Send(c.Password("/phone", "carol", password), "/set-up", map[string]string{"method": "phone"})
+	page = c.Send(page, "/set-up/phone", map[string]string{"phone": firstNumber, "channel": "text"})
+	page = c.Send(page, "/set-up/phone/confirm", map[string]string{"code": x.Sent()[0].Code})
+	if end := c.Send(page, "/set-up/backup-codes", map[string]string{"saved": "yes"}); end.Text("user") != "carol" {
+		t.Fatalf("carol after set-up: %s %d %q", end.URL, end.Status, end.Heading())
+	}
+	page = c.Open(g.URL("login.test", "/account/security/phone"))
+	page = c.Send(page, "/account/security/phone", map[string]string{"phone": otherNumber, "channel": "call"})
+	if !page.says("You can ask for a new code in") {
+		t.Fatalf("a second code at once: %s %q", page.URL, page.Heading())
+	}
+	time.Sleep(30 * time.Second)
+	page = c.Send(page, "/set-up/phone", map[string]string{"phone": otherNumber, "channel": "call"})
+	if page.Heading() != "Confirm your phone number" { // and left so
+		t.Fatalf("changing the number: %s %q", page.URL, page.Heading())
+	}
+	for i, s := range x.Sent() {
+		secrets["sent code "+string(rune('0'+i))] = s.Code
+	}
+	if config := adminPage(t, g, "/config/"); strings.Contains(config, x.APIKey()) || !strings.Contains(config, "{env.TELNYX_KEY}") {
+		t.Error("the configuration that Caddy shows holds the key, or no placeholder")
+	}
+	if m := metrics(t, g); strings.Contains(m, firstNumber[3:]) || !strings.Contains(m, `sallyport_codes_sent_total{channel="text",country="GB",sender="telnyx"} 1`) {
+		t.Error("the figures hold a number, or lack the code that was sent")
 	}
 }
 

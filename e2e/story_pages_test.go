@@ -146,9 +146,10 @@ func (w *pageWalk) checkProblems(fault func(string, ...any), fields []string) {
 		Text, Field, Invalid, Description string
 	}
 	links := Eval[[]link](w.b, `[...document.querySelectorAll('.summary li')].map(li => {
-		const a = li.querySelector('a'), field = a && document.getElementById(a.getAttribute('href').slice(1));
+		const a = li.querySelector('a'), to = a && document.getElementById(a.getAttribute('href').slice(1));
+		const field = to && to.type === 'radio' ? to.closest('fieldset') : to; // a question's radios have their problem together
 		const by = field && (field.getAttribute('aria-describedby') || '').split(' ').map(id => document.getElementById(id)).filter(e => e && e.matches('.problem'));
-		return {Text: li.innerText.trim(), Field: field ? field.id : '', Invalid: field ? field.getAttribute('aria-invalid') || '' : '',
+		return {Text: li.innerText.trim(), Field: to ? to.id : '', Invalid: field ? field.getAttribute('aria-invalid') || '' : '',
 			Description: by ? by.map(e => e.textContent.replace('Error:', '').trim()).join(' ') : ''};
 	})`)
 	var to []string
@@ -174,6 +175,7 @@ func (w *pageWalk) checkFields(fault func(string, ...any)) {
 		"password": {{Type: "password", Autocomplete: "current-password"}, {Type: "password", Autocomplete: "new-password"}},
 		"code":     {{Type: "text", Autocomplete: "one-time-code", Inputmode: "numeric"}, {Type: "text", Autocomplete: "off"}},
 		"label":    {{Type: "text", Autocomplete: "off"}},
+		"phone":    {{Type: "tel", Autocomplete: "tel"}},
 	}
 	for _, f := range Eval[[]field](w.b, `[...document.querySelectorAll('input')].filter(e => e.checkVisibility() && !['radio', 'checkbox'].includes(e.type)).map(e => ({
 		Name: e.name, Type: e.getAttribute('type') || '', Autocomplete: e.getAttribute('autocomplete') || '', Inputmode: e.getAttribute('inputmode') || '',

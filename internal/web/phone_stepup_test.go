@@ -207,6 +207,8 @@ func TestConfirmationIsNoSignIn(t *testing.T) {
 			s.wantAt(b.Open(path+"?flow="+flow), "/verify/text")
 		}
 	}
+	again := b.Follow(b.Post("/account/security/confirm", values("flow", flow, "method", "text", "password", "wrong"))) // from an older page
+	wantProblems(t, s.wantAt(again, "/account/security/confirm"), said(t, "pw.current"))
 	for _, address := range []string{"/continue?flow=" + flow, "/continue?wish=" + flow + "&flow=" + flow} {
 		wantRedirect(t, b.Get(address), "/")
 	}
