@@ -49,8 +49,9 @@ type Security struct {
 	// MayTurnOff says that no rule asks for a second step. Otherwise the page
 	// says why there is no such button.
 	MayTurnOff bool
-	// MayAddPhone offers to add a phone number, where there is none yet.
-	MayAddPhone bool
+	// MayAddPhone offers to add a phone number, where there is none yet, and
+	// MayChangePhone to change the one there is.
+	MayAddPhone, MayChangePhone bool
 	// Sessions is how many sign-ins are open, this one included.
 	Sessions int
 }

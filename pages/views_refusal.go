@@ -16,6 +16,8 @@ type Limited struct {
 	Frame
 	// Kind is one of the Limit constants.
 	Kind string
+	// Phone says that the codes of LimitCodes are sent to one.
+	Phone bool
 	// Wait is how long to wait, Until when that is over.
 	Wait  time.Duration
 	Until time.Time

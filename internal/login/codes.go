@@ -122,7 +122,11 @@ func (m *Machine) SaveCodes(ctx context.Context, c Client, f Flow, saved bool) (
 	if f.Purpose == Enrol && f.Added == "" { // what this flow was begun for
 		f.Added = set.ID
 	}
-	f = m.tell(f, Notice{Kind: "success", Key: "notice.codessaved"})
+	done := "notice.setupdone"
+	if _, had := fs.BackupLeft(); had {
+		done = "notice.codessaved"
+	}
+	f = m.tell(f, Notice{Kind: "success", Key: done})
 	return m.advance(ctx, f)
 }
 

@@ -114,10 +114,14 @@ func (v *visit) limited(l *login.Limited) {
 	v.w.Header().Set("Retry-After", strconv.Itoa(max(1, seconds)))
 	view := pages.Limited{
 		Frame: v.frame(), Kind: limitKind(l.Limit),
-		Wait: time.Duration(seconds) * time.Second, Until: v.Machine.Now().Add(l.RetryAfter),
+		Phone: v.ofPhone, Wait: time.Duration(seconds) * time.Second, Until: v.Machine.Now().Add(l.RetryAfter),
 	}
-	if flow := v.form.Get("flow"); flow != "" && v.verifying {
-		view.OtherWays = v.Config.Base + "/verify?" + url.Values{"flow": {flow}}.Encode()
+	if flow := v.form.Get("flow"); flow != "" && (v.verifying || v.ofPhone) {
+		other := "/set-up?"
+		if v.verifying {
+			other = "/verify?"
+		}
+		view.OtherWays = v.Config.Base + other + url.Values{"flow": {flow}}.Encode()
 	}
 	v.answer(v.show(http.StatusTooManyRequests, view))
 }

@@ -30,8 +30,7 @@ func TestAppIsOfferedAfterTwoCodes(t *testing.T) {
 	enrol := func(t *testing.T, s *site, b *authtest.Browser, page *authtest.Page) *authtest.Page {
 		t.Helper()
 		page = s.wantAt(s.press(b, page, "/set-up", "answer", "app"), "/set-up/app")
-		wantSays(t, page, said(t, "setupapp.title"), said(t, "setupapp.other"))
-		wantSilent(t, page, said(t, "setup.leave"))
+		wantSays(t, page, said(t, "setupapp.title"), said(t, "setupapp.other"), said(t, "setup.leave"))
 		return page
 	}
 	for name, c := range map[string]struct {

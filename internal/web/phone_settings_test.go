@@ -88,6 +88,9 @@ func TestPhoneIsAddedBesideAnAppAndRemovedAgain(t *testing.T) {
 		t.Errorf("factors %v", fs)
 	}
 	s.wantSent(2) // the code, and that the number is removed
+	if d := s.Phones.Last(mobile); !d.Code.IsZero() || !d.Removed {
+		t.Errorf("the number was told %+v", d)
+	}
 	if last := s.Phones.Last(mobile); !last.Removed || !last.Code.IsZero() {
 		t.Errorf("the number was not told: %+v", last)
 	}
@@ -132,7 +135,7 @@ func TestNumberIsChangedOnceTheNewOneIsConfirmed(t *testing.T) {
 	s.changed(t, b, before, other)
 	s.wantSent(sent + 1)
 	notice := s.Phones.Last(mobile)
-	if !notice.Code.IsZero() || notice.Method != account.MethodText || s.told(mobile) != 1 || s.told(mobile2) != 0 {
+	if !notice.Code.IsZero() || notice.Removed || notice.Method != account.MethodText || s.told(mobile) != 1 || s.told(mobile2) != 0 {
 		t.Errorf("the old number was told %+v, %d times", notice, s.told(mobile))
 	}
 	again := s.pressed(b, confirm, "/set-up/phone/confirm", "code", s.Phones.LastCode(mobile2)) // the button pressed once more
@@ -220,6 +223,9 @@ func TestAppTakesThePhonesPlace(t *testing.T) {
 		t.Error(diff)
 	}
 	s.wantSent(2) // the code, and that the number is removed
+	if d := s.Phones.Last(mobile); !d.Code.IsZero() || !d.Removed {
+		t.Errorf("the number was told %+v", d)
+	}
 	if last := s.Phones.Last(mobile); !last.Removed || !last.Code.IsZero() {
 		t.Errorf("the number was not told: %+v", last)
 	}
@@ -289,6 +295,19 @@ func TestWithoutSendersThereIsNoPhoneAnywhere(t *testing.T) {
 			t.Error(diff)
 		}
 		s.wantAt(b.Submit(page, "code", bob.Code()), "/")
+		s.wantSent(0)
+	})
+	t.Run("to remove", func(t *testing.T) {
+		t.Parallel()
+		s := newSite(t)
+		ann, b := s.Add("ann", authtest.WithApp, authtest.WithPhone(mobile), authtest.WithCodes(1)), s.browser()
+		s.signIn(b, ann)
+		withoutSenders(s)
+		page := b.Open(link(t, b.Open("/account/security"), said(t, "security.remove.phone")))
+		wantSays(t, s.wantAt(b.Submit(page), "/account/security"), said(t, "notice.phoneremoved"))
+		if len(ann.Factors().Of(account.KindPhone)) != 0 || s.Events.Count(audit.OldNumberNotTold) != 1 {
+			t.Errorf("factors %v, and %d events that nobody could be told", ann.Factors(), s.Events.Count(audit.OldNumberNotTold))
+		}
 		s.wantSent(0)
 	})
 	t.Run("one channel", func(t *testing.T) {

@@ -18,7 +18,8 @@ func showSecurity(v *visit) error {
 	view := pages.Security{
 		Frame: v.frame(), Methods: v.methods(p.Factors),
 		MayTurnOff: v.Machine.Settings.MayTurnOff && p.Factors.Protected(), Sessions: len(open),
-		MayAddPhone: v.Machine.SendsAny() && len(p.Factors.Of(account.KindPhone)) == 0,
+		MayAddPhone:    v.Machine.SendsAny() && len(p.Factors.Of(account.KindPhone)) == 0,
+		MayChangePhone: v.Machine.SendsAny(),
 	}
 	for _, set := range p.Factors.Of(account.KindBackup) {
 		view.BackupCodes, view.CodesMade = set.Left, set.Created

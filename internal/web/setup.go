@@ -82,7 +82,7 @@ func showSetUpApp(v *visit) error {
 	return v.show(http.StatusOK, pages.SetUpApp{
 		Frame: v.flowFrame(f), QR: e.PNG.Reveal(), Key: key.Reveal(), URI: e.URI.Reveal(),
 		Entry: v.Config.Service + ":" + a.Label(), Hint: f.WrongCodes >= hintAfter,
-		Forced: f.Purpose == login.SignIn && !fs.Protected(), OtherWays: v.Machine.SendsAny() || fs.Protected(),
+		Forced: f.Purpose == login.SignIn, OtherWays: v.Machine.SendsAny() || fs.Protected(),
 	})
 }
 

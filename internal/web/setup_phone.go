@@ -38,6 +38,7 @@ func (v *visit) setUpPhone(frame pages.Frame, fs account.Factors) pages.SetUpPho
 }
 
 func submitSetUpPhone(v *visit) error {
+	v.ofPhone = true
 	f, err := v.flow()
 	if err != nil {
 		return err
@@ -88,6 +89,7 @@ func showConfirmPhone(v *visit) error {
 }
 
 func resendSetUpPhone(v *visit) error {
+	v.ofPhone = true
 	f, err := v.flow()
 	if err != nil {
 		return err
@@ -101,6 +103,7 @@ func resendSetUpPhone(v *visit) error {
 
 // submitConfirmPhone activates the number with its right code.
 func submitConfirmPhone(v *visit) error {
+	v.ofPhone = true
 	f, err := v.flow()
 	if err != nil {
 		return err

@@ -16,7 +16,9 @@ func showVerify(v *visit) error {
 		return err
 	}
 	view := pages.VerifyChoose{Frame: v.flowFrame(f)}
-	view.Problems = slices.DeleteFunc(view.Problems, func(p pages.Problem) bool { return p.Field != "method" }) // of the page before
+	// Of the page before are other problems, and what was sent.
+	view.Problems = slices.DeleteFunc(view.Problems, func(p pages.Problem) bool { return p.Field != "method" })
+	view.Notices = slices.DeleteFunc(view.Notices, func(n pages.Notice) bool { return n.Key == pages.NoticeSent || n.Key == pages.NoticeCalled })
 	ending := v.ending(fs)
 	for i, k := range v.Machine.Offered(a, fs) {
 		choice := pages.Choice{Method: string(k), Checked: k == f.Method || f.Method == "" && i == 0}

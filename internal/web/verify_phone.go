@@ -80,7 +80,7 @@ func sendText(v *visit) error { return v.sendCode(account.MethodText) }
 func sendCall(v *visit) error { return v.sendCode(account.MethodCall) }
 
 func (v *visit) sendCode(k account.Method) error {
-	v.verifying = true
+	v.verifying, v.ofPhone = true, true
 	f, err := v.flow()
 	if err != nil {
 		return err
@@ -95,6 +95,7 @@ func submitVerifyText(v *visit) error { return v.submitSent(account.MethodText) 
 func submitVerifyCall(v *visit) error { return v.submitSent(account.MethodCall) }
 
 func (v *visit) submitSent(k account.Method) error {
+	v.ofPhone = true
 	return v.submitCode("/verify/"+string(k), func(f login.Flow, code string) (login.Flow, error) {
 		return v.Machine.SubmitSent(v.ctx(), v.client, f, k, code)
 	})

@@ -35,6 +35,7 @@ type visit struct {
 	// verifying: a second factor is being proved at sign-in, where another
 	// one may be chosen.
 	verifying bool
+	ofPhone   bool   // the codes that are asked for are sent to a phone
 	tail      string // what follows the route's path
 }
 
