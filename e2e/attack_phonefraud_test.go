@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -301,38 +300,4 @@ func TestEachCapHasItsEventAndFigure(t *testing.T) {
 		}
 	}
 	noPanic(t, g)
-}
-
-// TestManyNumbersAtOnceStopAtTheBreaker: T60, T62. Forty accounts give forty
-// numbers that are in order, at one moment.
-func TestManyNumbersAtOnceStopAtTheBreaker(t *testing.T) {
-	t.Parallel()
-	phoneEngines(t, "send_network 1000 1h\n password_network 100000 10m", "daily_cap 7", func(t *testing.T, c cluster, x *vendortest.Telnyx) {
-		const people = 40
-		browsers, forms := make([]*client, people), make([]url.Values, people)
-		for i := range people {
-			name := fmt.Sprintf("p%d", i)
-			browsers[i] = newClient(t, c.nodes[i%2], "app.test")
-			page := browsers[i].Send(browsers[i].Password("/x", name, newAccount(t, c.nodes[0], name)), "/set-up", map[string]string{"method": "phone"})
-			_, forms[i] = page.Form("/set-up/phone")
-			forms[i].Set("phone", fmt.Sprintf("+4477009008%02d", i))
-			forms[i].Set("channel", "text")
-		}
-		var on, limited atomic.Int64
-		together(2*people, func(i int) { // each once at either node
-			b, form := browsers[i%people], forms[i%people]
-			switch a := b.at(c.nodes[(i+i/people)%2]).Post("/sallyport/set-up/phone", form); a.Status {
-			case http.StatusSeeOther:
-				on.Add(1)
-			case http.StatusTooManyRequests:
-				limited.Add(1)
-			default:
-				t.Errorf("status %d", a.Status)
-			}
-		})
-		t.Logf("%d codes; %d requests went on, %d were limited", len(x.Sent()), on.Load(), limited.Load())
-		if n := len(x.Sent()); n != 7 || x.Requests() != 7 || on.Load()+limited.Load() != 2*people || limited.Load() < people-7 {
-			t.Errorf("%d codes in %d requests, want 7; %d went on, %d limited", n, x.Requests(), on.Load(), limited.Load())
-		}
-	})
 }
