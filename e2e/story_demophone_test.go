@@ -37,7 +37,7 @@ func TestDemoWritesTextMessagesToItsFile(t *testing.T) {
 	if b.Text("#user") != d.Account {
 		t.Errorf("after set-up: %s", b.describe())
 	}
-	if log := d.process.Output(); strings.Contains(log, code[1]) || strings.Contains(log, "2025550123") {
+	if log := d.process.Output(); alone(log, code[1]) >= 0 || strings.Contains(log, "2025550123") {
 		t.Error("the log holds the code or the number")
 	}
 }

@@ -16,7 +16,7 @@ import (
 func TestNumberIsChangedInTheSettings(t *testing.T) {
 	t.Parallel()
 	app, w := startApp(t), vendortest.NewTwilio(t)
-	config := strings.Replace(phones(twilioBlock(w), "send_wait 1s\n send_hour 50\n send_day 50"), "password {", "session {\n reauthenticate 2s\n}\npassword {", 1)
+	config := strings.Replace(phones(twilioBlock(w), "send_wait 1s\n send_hour 50\n send_day 50"), "password {", "session {\n reauthenticate 8s\n}\npassword {", 1)
 	g := startGateway(t, config, withApp(app), withEnv("TWILIO_TOKEN", w.AuthToken()))
 	password := newAccount(t, g, "ann")
 	line := &phoneline{t: t, all: w.Sent}
@@ -34,7 +34,7 @@ func TestNumberIsChangedInTheSettings(t *testing.T) {
 	if !strings.Contains(b.Text("main"), "Phone number ending in 23") {
 		t.Fatalf("security: %s", b.Text("main"))
 	}
-	time.Sleep(2100 * time.Millisecond) // the proofs are stale now
+	time.Sleep(8100 * time.Millisecond) // the proofs are stale now
 	b.ClickTo("a[href$='/account/security/phone']", "/confirm?")
 	if b.Has("#code") || !strings.Contains(b.Text("main"), "a code sent by text message to the number ending in 23") {
 		t.Errorf("confirming: %s", b.describe())
