@@ -43,6 +43,22 @@ var beyondLimit = map[Name]bool{
 	SendLimitAccount: true, SendLimitNumber: true, SendLimitNetwork: true, SendDailyCap: true,
 }
 
+// Signing in at an identity provider (SAML).
+const (
+	SSORefused          Name = "sso_refused"            // reason: the check that failed, and by how much
+	IdentityLinked      Name = "identity_linked"        // an existing account now belongs to an identity
+	AccountMadeBySSO    Name = "account_made_by_sso"    // at somebody's first sign-in
+	AccountUpdatedBySSO Name = "account_updated_by_sso" // name, address or groups as the provider has them
+	EmailDropped        Name = "email_dropped"          // an asserted address of a domain that is not the provider's
+	BreakGlassUsed      Name = "break_glass_used"       // a password where a provider is meant
+	SignedOutByProvider Name = "signed_out_by_provider" // single logout that the provider asked for
+	LogoutRefused       Name = "logout_refused"         // a logout message that proved nothing
+	MetadataChanged     Name = "metadata_changed"       // a provider's metadata was taken over
+	MetadataRefused     Name = "metadata_refused"       // and would not do: the last good one stays
+	CertificateExpires  Name = "certificate_expires"    // a provider's, within 30, 7 or 1 days
+	IdentitiesForgotten Name = "identities_forgotten"   // by an operator
+)
+
 // Changes to an account by its owner.
 const (
 	FactorAdded         Name = "factor_added"

@@ -162,3 +162,47 @@ type Tickets interface {
 	// there is none (any more).
 	TakeTicket(ctx context.Context, hash [32]byte, now time.Time) (session.Ticket, error)
 }
+
+// Identities ties accounts to who their owners are at identity providers. Each
+// change is one transaction, writes its events with it, raises the account's
+// generation and leaves a account.Revocation row, as Changer's do.
+type Identities interface {
+	// AccountByIdentity returns account.ErrNotFound when nobody here is that.
+	AccountByIdentity(ctx context.Context, id account.Identity) (account.Account, error)
+	// IdentitiesOf lists the account's identities, in no order.
+	IdentitiesOf(ctx context.Context, id account.ID) ([]account.Identity, error)
+	// LinkIdentity ties an identity to an account that has none at that
+	// provider yet, and stores what change made of the account (see
+	// Changer.ChangeAccount), ending its sessions. account.ErrTaken when the
+	// identity is somebody's, or the account has another one at the provider;
+	// an error of change stops it.
+	LinkIdentity(ctx context.Context, id account.Identity, to account.ID, now time.Time,
+		change func(*account.Account) error, events ...audit.Event) error
+	// CreateWithIdentity stores a new account and ties the identity to it.
+	// account.ErrTaken when the identity is somebody's, or the name or e-mail
+	// address is, or once was, another account's.
+	CreateWithIdentity(ctx context.Context, id account.Identity, a account.Account, events ...audit.Event) error
+	// UnlinkIdentities forgets all of the account's identities and ends its
+	// sessions; account.ErrNotFound when it had none.
+	UnlinkIdentities(ctx context.Context, id account.ID, now time.Time, events ...audit.Event) error
+	// SpendAssertion remembers that an assertion (or a logout request) was
+	// used, until expires. account.ErrTaken when it was used before: of any
+	// number of equal calls, on any number of nodes, one succeeds. Rows whose
+	// time is over at now are removed now and then.
+	SpendAssertion(ctx context.Context, hash [32]byte, expires, now time.Time) error
+}
+
+// Once keeps small records that are taken by one who knows their key: what was
+// asked of an identity provider, and what it answered. Keys are hashes of
+// random texts, so that a reader of the store can present none.
+type Once interface {
+	// PutOnce stores a record of at most 64 KiB until expires.
+	PutOnce(ctx context.Context, key [32]byte, record []byte, expires time.Time) error
+	// PeekOnce reads it and leaves it there; session.ErrNotFound when there is
+	// none (any more).
+	PeekOnce(ctx context.Context, key [32]byte, now time.Time) ([]byte, error)
+	// TakeOnce removes and returns it; session.ErrNotFound when there is none
+	// (any more). Of any number of equal calls, on any number of nodes, at
+	// most one gets it.
+	TakeOnce(ctx context.Context, key [32]byte, now time.Time) ([]byte, error)
+}

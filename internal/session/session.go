@@ -67,12 +67,30 @@ type Session struct {
 	Idle time.Duration
 	// AMR lists how the person signed in (RFC 8176: pwd, otp, …).
 	AMR []string
+	// SSO is how the person is known to the identity provider where they
+	// signed in; nil for a sign-in here.
+	SSO *SSO `json:",omitempty"`
 	// Network and Browser are for the owner's list of sessions.
 	Network string
 	Browser string
 	// Previous is when the account signed in before this; zero for never.
 	Previous time.Time
 	Tokens   []Token
+}
+
+// SSO is a session at an identity provider, as single logout names it (SAML
+// Core section 3.7).
+type SSO struct {
+	// Provider is the name that the configuration gives it, Entity its own.
+	Provider string
+	Entity   string
+	// NameID with its format and qualifiers, each as it was asserted.
+	NameID          string
+	Format          string `json:",omitempty"`
+	NameQualifier   string `json:",omitempty"`
+	SPNameQualifier string `json:",omitempty"`
+	// Index is the SessionIndex, "" where the provider gave none.
+	Index string `json:",omitempty"`
 }
 
 // Token is the right of one browser at one host. The store keeps the hash of
