@@ -1,0 +1,231 @@
+package samlsp
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Saved keeps the last good metadata over restarts, so that people can sign in
+// while the provider's metadata cannot be had.
+type Saved interface {
+	// SavedMetadata gives what was saved, and where it had come from; an error
+	// when there is nothing.
+	SavedMetadata(ctx context.Context, provider string) (source string, document []byte, fetched time.Time, err error)
+	SaveMetadata(ctx context.Context, provider, source string, document []byte, fetched time.Time) error
+}
+
+// Witness hears what happens to a provider's metadata.
+type Witness interface {
+	MetadataChanged(ctx context.Context, provider, detail string)
+	// MetadataRefused: what was fetched would not do, or nothing could be
+	// fetched. The last good copy stays in force.
+	MetadataRefused(ctx context.Context, provider string, err error)
+	// CertificateExpires is told once for each of 30, 7 and 1 days.
+	CertificateExpires(ctx context.Context, provider string, c *x509.Certificate, days int)
+}
+
+// Source keeps one provider's metadata up to date. It never replaces a good
+// copy by a bad one, and one that is void is as good as none.
+type Source struct {
+	Provider string
+	// Location is a file or an https address.
+	Location string
+	// Every is how often it is looked at.
+	Every   time.Duration
+	Client  *http.Client // see NewClient
+	Saved   Saved
+	Witness Witness
+	Now     func() time.Time
+
+	mu     sync.Mutex
+	known  *IdP
+	digest [32]byte
+	failed error // of the last look
+	looked time.Time
+	warned map[string]int // days that were told of, by certificate
+}
+
+// retryFirst and retryMost bound how soon an absent provider is asked again.
+const retryFirst, retryMost = 2 * time.Second, 5 * time.Minute
+
+// Current is the provider as it is known now; false while it is not, or its
+// metadata is void.
+func (s *Source) Current() (IdP, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known == nil || !s.known.ValidUntil.IsZero() && !s.Now().Before(s.known.ValidUntil) {
+		return IdP{}, false
+	}
+	return *s.known, true
+}
+
+// State is for operators.
+type State struct {
+	IdP    *IdP
+	Looked time.Time // last look that succeeded
+	Failed error     // of the last look
+}
+
+// State tells what is known, and how the last look went.
+func (s *Source) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return State{s.known, s.looked, s.failed}
+}
+
+// Run looks at once and then every s.Every, until the context ends. While
+// nothing is known it asks again soon.
+func (s *Source) Run(ctx context.Context) {
+	s.restore(ctx)
+	retry := retryFirst
+	for {
+		err := s.Look(ctx)
+		wait := s.Every
+		if _, known := s.Current(); err != nil && !known {
+			wait, retry = min(retry, s.Every), min(2*retry, retryMost)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// restore takes the last good copy over, if it came from the same place.
+func (s *Source) restore(ctx context.Context) {
+	from, document, fetched, err := s.Saved.SavedMetadata(ctx, s.Provider)
+	if err != nil || from != s.Location {
+		return
+	}
+	idp, err := ParseMetadata(document, s.Now())
+	if err != nil {
+		return // void by now, or of a release that read more
+	}
+	s.mu.Lock()
+	s.known, s.digest, s.looked = &idp, sha256.Sum256(document), fetched
+	s.mu.Unlock()
+}
+
+// Look fetches the metadata and takes it over when it is good.
+func (s *Source) Look(ctx context.Context) error {
+	document, err := s.fetch(ctx)
+	if err == nil {
+		err = s.take(ctx, document)
+	}
+	s.mu.Lock()
+	s.failed = err
+	if err == nil {
+		s.looked = s.Now()
+	}
+	s.mu.Unlock()
+	if err != nil && ctx.Err() == nil {
+		s.Witness.MetadataRefused(ctx, s.Provider, err)
+	}
+	s.warn(ctx)
+	return err
+}
+
+func (s *Source) take(ctx context.Context, document []byte) error {
+	now := s.Now()
+	idp, err := ParseMetadata(document, now)
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256(document)
+	s.mu.Lock()
+	old, same := s.known, s.known != nil && s.digest == digest
+	s.mu.Unlock()
+	if same {
+		return nil
+	}
+	if old != nil && old.EntityID != idp.EntityID {
+		// Whoever answers there now is somebody else, and knows other people.
+		return unusable("it is of %q, and what is known from there is of %q; if that is meant, name it by another address, or another file", idp.EntityID, old.EntityID)
+	}
+	if err := s.Saved.SaveMetadata(ctx, s.Provider, s.Location, document, now); err != nil {
+		return fmt.Errorf("saving the metadata: %w", err)
+	}
+	s.mu.Lock()
+	s.known, s.digest = &idp, digest
+	s.mu.Unlock()
+	s.Witness.MetadataChanged(ctx, s.Provider, changes(old, idp))
+	return nil
+}
+
+// changes says what is new, for the audit.
+func changes(old *IdP, idp IdP) string {
+	added, gone := 0, 0
+	var before []*x509.Certificate
+	if old != nil {
+		before = old.Certificates
+	}
+	has := func(list []*x509.Certificate, c *x509.Certificate) bool {
+		for _, o := range list {
+			if o.Equal(c) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, c := range idp.Certificates {
+		if !has(before, c) {
+			added++
+		}
+	}
+	for _, c := range before {
+		if !has(idp.Certificates, c) {
+			gone++
+		}
+	}
+	return fmt.Sprintf("%s: %d certificates, %d of them new, %d gone", idp.EntityID, len(idp.Certificates), added, gone)
+}
+
+// warn tells of certificates that will not be good much longer.
+func (s *Source) warn(ctx context.Context) {
+	idp, ok := s.Current()
+	if !ok {
+		return
+	}
+	for _, c := range current(idp.Certificates, s.Now()) {
+		left := c.NotAfter.Sub(s.Now())
+		for _, days := range []int{1, 7, 30} {
+			if left > time.Duration(days)*24*time.Hour {
+				continue
+			}
+			key := fmt.Sprintf("%x", sha256.Sum256(c.Raw))
+			s.mu.Lock()
+			if s.warned == nil {
+				s.warned = map[string]int{}
+			}
+			told, before := s.warned[key]
+			news := !before || days < told
+			s.warned[key] = days
+			s.mu.Unlock()
+			if news {
+				s.Witness.CertificateExpires(ctx, s.Provider, c, days)
+			}
+			break
+		}
+	}
+}
+
+// DaysLeft is how long the certificate that lasts longest is still good, in
+// days; 0 when none is.
+func (i IdP) DaysLeft(now time.Time) float64 {
+	var last time.Time
+	for _, c := range current(i.Certificates, now) {
+		if c.NotAfter.After(last) {
+			last = c.NotAfter
+		}
+	}
+	if last.IsZero() {
+		return 0
+	}
+	return last.Sub(now).Hours() / 24
+}
