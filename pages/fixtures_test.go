@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"slices"
 	"testing"
 	"time"
 )
@@ -82,7 +83,7 @@ func fixtures(text string) []fixture {
 	confirm := Confirm{Frame: account, Change: ChangeCodes, Method: MethodApp, Others: []string{MethodBackup}, Next: text, Hint: true}
 	confirm.Flow = text
 
-	return append(phoneFixtures(text, flow, account), []fixture{
+	return slices.Concat(phoneFixtures(text, flow, account), ssoFixtures(text, flow, account), []fixture{
 		{"signin", signIn, func(p ...Problem) View { signIn.Problems = p; return signIn }, []Problem{{"username", IDEmpty, nil}, {"username", IDFormat, nil}}},
 		{"signin-plain", SignIn{}, nil, nil},
 		{
@@ -119,7 +120,7 @@ func fixtures(text string) []fixture {
 		{"linkproblem", LinkProblem{flow}, nil, nil},
 		{"needlink", NeedLink{account, text}, nil, nil},
 		{"needlink-plain", NeedLink{account, ""}, nil, nil},
-		{"home", Home{account, []App{{text, "https://wiki.example.com"}, {"Grafana", "https://grafana.example.com"}, {"Payroll", "https://pay.example.com"}}, true, 2, at}, nil, nil},
+		{"home", Home{account, []App{{text, "https://wiki.example.com"}, {"Grafana", "https://grafana.example.com"}, {"Payroll", "https://pay.example.com"}}, true, 2, at, ""}, nil, nil},
 		{"home-bare", Home{Frame: account}, nil, nil},
 		{"home-nocodes", Home{Frame: account, SecondStep: true}, nil, nil},
 		{"security", Security{Frame: account, Methods: []Method{phone, plain}, BackupCodes: 1, CodesMade: at, MayTurnOff: true, Sessions: 3}, nil, nil},
@@ -139,8 +140,8 @@ func fixtures(text string) []fixture {
 		{"remove", RemoveMethod{account, phone, true}, nil, nil},
 		{"remove-plain", RemoveMethod{account, plain, false}, nil, nil},
 		{"turnoff", TurnOff{account, []Method{phone, plain}, 7}, nil, nil},
-		{"everywhere", SignOutEverywhere{account, 3, false}, nil, nil},
-		{"everywhere-others", SignOutEverywhere{account, 3, true}, nil, nil},
+		{"everywhere", SignOutEverywhere{account, 3, false, ""}, nil, nil},
+		{"everywhere-others", SignOutEverywhere{account, 3, true, ""}, nil, nil},
 		{"limited-requests", Limited{Frame: flow, Kind: LimitRequests, Wait: 25 * time.Second, Until: at}, nil, nil},
 		{"limited-signin", Limited{Frame: flow, Kind: LimitSignIn, Wait: 14*time.Minute + time.Second, Until: at}, nil, nil},
 		{"limited-codes", Limited{Frame: flow, Kind: LimitCodes, Wait: time.Hour, Until: at, Retry: "/sallyport/verify/app", OtherWays: "/sallyport/verify"}, nil, nil},
@@ -160,7 +161,7 @@ func fixtures(text string) []fixture {
 		{"failure-tooearly", Failure{flow, FailureTooEarly}, nil, nil},
 		{"failure-server", Failure{account, FailureServer}, nil, nil},
 		{"help", Help{Frame{}}, nil, nil},
-	}...)
+	})
 }
 
 // each runs f on every page as it is and with each of its problems, alone and

@@ -20,6 +20,8 @@ func (l *language) funcs() template.FuncMap {
 		"plain":   func(key string, kv ...any) (string, error) { return l.plain(key, pairs(kv)) },
 		"wait":    func(d time.Duration) countdown { return countdown(d) },
 		"heading": l.heading,
+		"org":     func(name string) (rich, error) { return l.org(name, "org.none") },
+		"Org":     func(name string) (rich, error) { return l.org(name, "org.none.first") },
 		"title":   l.title,
 		"notice":  func(n Notice) (template.HTML, error) { return l.sentence(n.Key, n.Args) },
 		// Addresses.
@@ -31,6 +33,7 @@ func (l *language) funcs() template.FuncMap {
 		"by":    func(v VerifyPhone) string { return v.lastBy() },
 		"host":  host,
 		"safe":  safe,
+		"leave": leaves,
 		// Controls and their problems.
 		"problems": l.problems,
 		"attrs":    attrs,
@@ -73,13 +76,25 @@ func (v RemoveMethod) variant() string {
 	return MethodApp
 }
 
+// titled is a view with values in its heading.
+type titled interface {
+	headingArgs(*language) (Args, error)
+}
+
 // heading names the page: its h1 and the first part of its title.
 func (l *language) heading(v View) (string, error) {
 	key := v.page()
 	if k, ok := v.(varied); ok {
 		key += "." + k.variant()
 	}
-	return l.plain(key+".title", nil)
+	var args Args
+	if n, ok := v.(titled); ok {
+		var err error
+		if args, err = n.headingArgs(l); err != nil {
+			return "", err
+		}
+	}
+	return l.plain(key+".title", args)
 }
 
 // title begins "Error: " exactly when the page shows problems.
@@ -143,7 +158,7 @@ func bare(v View) bool {
 // sensitive is a page that the Back button must not bring back from memory.
 func sensitive(v View) bool {
 	switch v.page() {
-	case "setup", "setupapp", "setupphone", "confirmphone", "codes", "confirm":
+	case "setup", "setupapp", "setupphone", "confirmphone", "codes", "confirm", "ssoconfirm":
 		return true
 	}
 	return v.frame().Account != ""

@@ -3,6 +3,7 @@ package pages
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -12,6 +13,10 @@ type framable interface{ framable() }
 
 // secretPath is a view whose own address is a secret.
 type secretPath interface{ secretPath() }
+
+// formTarget is a view whose form posts to one other origin: the whole address,
+// or "" when this one posts nowhere else.
+type formTarget interface{ formTarget() string }
 
 // contentSecurityPolicy lets a page load its own style sheet, script and
 // images, post to its own origin, and nothing else. A page on an app's host
@@ -27,12 +32,52 @@ func contentSecurityPolicy(view View) (string, error) {
 		}
 		source = u.Scheme + "://" + u.Host
 	}
+	posts, err := formAction(view)
+	if err != nil {
+		return "", err
+	}
 	csp := "default-src 'none'; style-src " + source + "; script-src " + source +
-		"; img-src " + source + " data:; form-action 'self'; base-uri 'none'"
+		"; img-src " + source + " data:; form-action " + posts + "; base-uri 'none'"
 	if _, ok := view.(framable); !ok {
 		csp += "; frame-ancestors 'none'"
 	}
 	return csp, nil
+}
+
+// formAction is where the view's forms may post: its own origin, or the one
+// other that its form is for. The header's button to sign out stays usable.
+func formAction(view View) (string, error) {
+	v, ok := view.(formTarget)
+	if !ok || v.formTarget() == "" {
+		return "'self'", nil
+	}
+	origin, ok := providerOrigin(v.formTarget())
+	if !ok {
+		return "", fmt.Errorf("the form's address %q is not that of an identity provider", v.formTarget())
+	}
+	if view.frame().Account != "" {
+		origin = "'self' " + origin
+	}
+	return origin, nil
+}
+
+// providerOrigin is the origin of an address outside: https, or http on this
+// machine. Its host has nothing that would end the directive or stand for
+// other hosts.
+func providerOrigin(address string) (string, bool) {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsFunc(u.Host, notInHost) {
+		return "", false
+	}
+	ip, _ := netip.ParseAddr(u.Hostname())
+	if u.Scheme != "https" && (u.Scheme != "http" || u.Hostname() != "localhost" && !ip.IsLoopback()) {
+		return "", false
+	}
+	return u.Scheme + "://" + u.Host, true
+}
+
+func notInHost(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '-' && r != ':'
 }
 
 // referrerPolicy is same-origin, so that a POST tells its Origin. Where the

@@ -99,12 +99,18 @@ func (l *language) checkMessages() error {
 // spokenName is the service's name as a message says it: letters alone decide
 // how a line is read, so nothing invisible stays.
 func (s *Set) spokenName() string {
-	name := strings.Map(func(r rune) rune {
+	return visible(s.brand.Name)
+}
+
+// visible is a name where no markup can isolate it: only what can be seen
+// stays, and no more than fits.
+func visible(name string) string {
+	name = strings.Map(func(r rune) rune {
 		if unicode.In(r, unicode.Cc, unicode.Cf) {
 			return ' '
 		}
 		return r
-	}, s.brand.Name)
+	}, name)
 	return cut(oneLine(name), longestName)
 }
 

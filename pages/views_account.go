@@ -19,6 +19,9 @@ type Home struct {
 	BackupCodes int
 	// LastSignIn is the one before this, zero when there was none.
 	LastSignIn time.Time
+	// Org is the identity provider that manages how the account signs in, ""
+	// for none; then SecondStep and BackupCodes say nothing.
+	Org string
 }
 
 // Method is one enrolled way to verify it's you.
@@ -54,6 +57,9 @@ type Security struct {
 	MayAddPhone, MayChangePhone bool
 	// Sessions is how many sign-ins are open, this one included.
 	Sessions int
+	// Org is the identity provider that manages how the account signs in, ""
+	// for none. With it only Sessions matters.
+	Org string
 }
 
 // Changes that Confirm names.
@@ -70,7 +76,8 @@ const (
 // Confirm asks for the password and a code of a method that exists, before a
 // change. It posts password, code and the hidden fields method and next to
 // {base}/account/security/confirm. For MethodText and MethodCall it has no
-// field for a code, which nobody has yet.
+// field for a code, which nobody has yet. With Org it has no field at all: it
+// posts method=sso, and the identity provider is asked.
 type Confirm struct {
 	Frame
 	// Change is one of the Change constants.
@@ -87,6 +94,8 @@ type Confirm struct {
 	Next string
 	// Hint adds what to check after two wrong codes.
 	Hint bool
+	// Org is the identity provider that confirms it, "" for none.
+	Org string
 }
 
 // NewBackupCodes asks before new codes are made. It posts to
@@ -125,6 +134,8 @@ type SignOutEverywhere struct {
 	Sessions int
 	// KeepsThis says that the present session stays.
 	KeepsThis bool
+	// Org is the identity provider that the account signs in with, "" for none.
+	Org string
 }
 
 func (Home) page() string              { return "home" }

@@ -103,7 +103,7 @@ type Failure struct {
 }
 
 // Help answers what can be answered without knowing who asks. Its anchors:
-// #password, #code, #phone, #lost, #limits, #cookies, #notme, #contact.
+// #password, #code, #phone, #lost, #sso, #limits, #cookies, #notme, #contact.
 type Help struct{ Frame }
 
 func (Limited) page() string        { return "limited" }

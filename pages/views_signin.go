@@ -14,6 +14,11 @@ type SignIn struct {
 	Wish string
 	// App is the name or host of the app that they came for, "" when unknown.
 	App string
+	// Providers are offered below the form.
+	Providers []Provider
+	// Plain was asked for with {base}/sign-in?with=password; with=password then
+	// goes along as a hidden field.
+	Plain bool
 }
 
 // Password is the second page when the identifier comes first. It posts to
@@ -94,6 +99,14 @@ type SignedOut struct {
 	Frame
 	// Start is the address to sign in again, "" for {base}/sign-in.
 	Start string
+	// Org is the identity provider of the sign-in that ended, "" for none. The
+	// page then says that its own session may go on.
+	Org string
+	// SignOutOrg is where signing out of Org begins, "" when it can't be done.
+	SignOutOrg string
+	// OrgDone says that signing out of Org is done too, OrgFailed that it
+	// failed.
+	OrgDone, OrgFailed bool
 }
 
 // Link is the set-up link of a new account: the person chooses a password. It

@@ -42,6 +42,11 @@
     });
   });
 
+  // The form for an identity provider goes by itself once, but not when Back or
+  // a reload shows it again: nobody could get past it.
+  var visit = performance.getEntriesByType('navigation')[0];
+  if (visit && visit.type === 'navigate') all('[data-send]', function (form) { form.requestSubmit(); });
+
   all('[data-digits]', function (field) {
     field.addEventListener('paste', function (e) {
       var text = e.clipboardData && e.clipboardData.getData('text');
@@ -76,7 +81,7 @@
     t.textContent = new Intl.DateTimeFormat(lang, styles[t.dataset.style]).format(new Date(t.dateTime));
   });
 
-  // Only here may a form send itself: the person has tapped the browser's offer.
+  // Of forms to fill in only this may send itself: the person has tapped the offer.
   if ('OTPCredential' in window) all('[data-webotp]', function (form) {
     var stop = new AbortController();
     form.addEventListener('submit', function () { stop.abort(); });
