@@ -39,6 +39,12 @@ func (m *Machine) Finish(ctx context.Context, c Client, f Flow, at Place, old se
 		Idle: m.Settings.SessionIdle, AMR: methods(f), Network: c.Network, Browser: c.Agent,
 		Previous: a.LastSignIn,
 	}
+	if f.SSO != nil {
+		s.SSO = f.SSO.Proved
+		if until := f.SSO.Until; !until.IsZero() && until.Before(s.Expires) {
+			s.Expires = until // SAML Profiles section 4.1.4.3
+		}
+	}
 	cred := session.NewCredential(s.ID)
 	s.Tokens = []session.Token{{
 		Hash: cred.Hash(), Purpose: at.Purpose, Host: at.Host, Level: f.Level(),
@@ -49,6 +55,9 @@ func (m *Machine) Finish(ctx context.Context, c Client, f Flow, at Place, old se
 	}
 	e := m.event(c, audit.SignedIn, a)
 	e.Session, e.Method = string(s.ID), string(f.FactorMethod)
+	if s.SSO != nil {
+		e.Method = s.SSO.Provider
+	}
 	if err := m.SignIns.RecordSignIn(ctx, a.ID, now, f.FactorMethod, e); err != nil {
 		_ = m.Sessions.EndSession(ctx, s.ID) // nobody has its token
 		return SignedIn{}, err
@@ -84,6 +93,9 @@ func (f Flow) Level() session.Level {
 
 // methods lists the flow's proofs as RFC 8176 names them.
 func methods(f Flow) []string {
+	if f.SSO != nil {
+		return f.SSO.Methods
+	}
 	if f.Level() < session.LevelSecondFactor {
 		return []string{"pwd"}
 	}

@@ -116,6 +116,9 @@ type Flow struct {
 	ByLink bool
 	// NeedsLink is the account's EnrolByLink when its password was proved.
 	NeedsLink bool
+	// SSO is the flow's way through an identity provider, nil for a sign-in
+	// here.
+	SSO *SSO `json:",omitempty"`
 	// Session is the portal session that a StepUp or Enrol belongs to.
 	Session session.ID
 	// Return is the portal page to go to after a StepUp or Enrol: a path
@@ -135,8 +138,11 @@ type Wish struct {
 	URI     string   // path and query, exactly one leading slash
 	Binding [32]byte // SHA-256 of the app host's browser cookie
 	Needs   session.Level
-	Title   string // the app's title
-	Expires time.Time
+	// Provider is the identity provider whose sign-in alone is accepted, ""
+	// for any.
+	Provider string `json:",omitempty"`
+	Title    string // the app's title
+	Expires  time.Time
 }
 
 // PendingApp is an authenticator between its QR code and its first right code.

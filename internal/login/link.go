@@ -28,7 +28,7 @@ func (m *Machine) LinkHolder(ctx context.Context, token string) (account.Account
 		return account.Account{}, l, err
 	}
 	a, err := m.Accounts.Account(ctx, l.Account)
-	if err == nil && (a.Disabled || !a.Local()) {
+	if err == nil && (a.Disabled || !m.Settings.SignsInHere(a)) {
 		err = account.ErrNotFound
 	}
 	return a, l, err

@@ -77,6 +77,11 @@ type Settings struct {
 	EnrolByLink bool
 	// PortalNeeds is what a sign-in asks for that no app began.
 	PortalNeeds session.Level
+	// Providers are the identity providers, by name.
+	Providers map[string]Provider
+	// BreakGlass lists accounts, by name or address as identifiers are, that
+	// sign in here although a provider owns them.
+	BreakGlass []string
 	// MayTurnOff: no rule asks for a second factor.
 	MayTurnOff bool
 	// Service is the issuer that authenticator apps show.

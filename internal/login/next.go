@@ -11,6 +11,8 @@ type Step string
 // The steps.
 const (
 	StepPassword   Step = "password"
+	StepSSO        Step = "sso"          // sign in at an identity provider
+	StepConfirmSSO Step = "confirm-sso"  // say that what the provider began is meant
 	StepVerify     Step = "verify"       // prove a second factor
 	StepSetUp      Step = "set-up"       // choose a method to enrol
 	StepSetUpApp   Step = "set-up-app"   // confirm a pending authenticator
@@ -31,6 +33,9 @@ func (s Step) enrols() bool {
 // for, given the account's factors as they are now. It decides from the
 // server's record alone.
 func (m *Machine) Next(f Flow, fs account.Factors) Step {
+	if f.SSO != nil { // second steps are the provider's business (SPEC F5)
+		return f.SSO.next(f)
+	}
 	if f.PasswordAt.IsZero() || f.Account == "" {
 		return StepPassword
 	}
@@ -58,6 +63,17 @@ func (m *Machine) Next(f Flow, fs account.Factors) Step {
 		return StepOfferCodes
 	case m.offersApp(f, fs):
 		return StepOfferApp
+	}
+	return StepDone
+}
+
+// next is the step of a flow that goes through an identity provider.
+func (s SSO) next(f Flow) Step {
+	switch {
+	case f.Account == "" || s.Proved == nil:
+		return StepSSO
+	case s.Unasked && !s.Confirmed:
+		return StepConfirmSSO
 	}
 	return StepDone
 }

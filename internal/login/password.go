@@ -12,17 +12,22 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/secret"
 )
 
-// SubmitIdentifier keeps who the person says they are, for the password page.
-// It looks nothing up: the next page is the same for every identifier.
+// SubmitIdentifier keeps who the person says they are, for the password page,
+// or asks the provider that the identifier's domain belongs to. It looks
+// nothing up: the next page is the same for every identifier of a domain.
 func (m *Machine) SubmitIdentifier(ctx context.Context, f Flow, typed string) (Flow, error) {
 	if f.Purpose != SignIn || f.Account != "" {
 		return f, ErrNotNext
 	}
 	f.Identifier = clip(typed)
-	if account.NormaliseIdentifier(typed) == "" {
+	identifier := account.NormaliseIdentifier(typed)
+	if identifier == "" {
 		return m.refuse(ctx, f, Problem{Field: "username", Key: "id.empty"})
 	}
-	f.Problems, f.Notices = nil, nil
+	if p, ok := m.Settings.ProviderOf(identifier); ok {
+		return m.AskProvider(ctx, f, p.Name, false)
+	}
+	f.SSO, f.Problems, f.Notices = nil, nil, nil
 	return m.Flows.SaveFlow(ctx, f)
 }
 
@@ -53,7 +58,7 @@ func (m *Machine) SubmitPassword(ctx context.Context, c Client, f Flow, typed st
 	if problem != nil {
 		return m.refuse(ctx, f, *problem)
 	}
-	f.Account, f.PasswordAt = a.ID, m.Now()
+	f.Account, f.PasswordAt, f.SSO = a.ID, m.Now(), nil
 	f.Since, f.NeedsLink = m.since(a), a.EnrolByLink
 	f.Problems, f.Notices = nil, nil
 	return m.advance(ctx, f)
@@ -82,7 +87,7 @@ func (m *Machine) provePassword(ctx context.Context, c Client, identifier string
 		m.giveBack(ctx, taken)
 		return a, nil, err
 	}
-	if !right || !usable(a) {
+	if !right || !m.usable(a) {
 		m.recordRefusal(ctx, c, a, clip(identifier), right)
 		return account.Account{}, &Problem{Field: "password", Key: "signin.failed", Left: taken.left()}, nil
 	}
@@ -93,6 +98,11 @@ func (m *Machine) provePassword(ctx context.Context, c Client, identifier string
 		return a, nil, err
 	}
 	m.Audit.Record(ctx, m.event(c, audit.PasswordRight, a))
+	if provider := m.Settings.ManagedBy(a); provider != "" { // SPEC F2: its use raises an alarm
+		e := m.event(c, audit.BreakGlassUsed, a)
+		e.Reason = "managed by " + provider
+		m.Audit.Record(ctx, e)
+	}
 	if rehash {
 		m.upgradeHash(ctx, c, a, pw)
 	}
@@ -100,8 +110,8 @@ func (m *Machine) provePassword(ctx context.Context, c Client, identifier string
 }
 
 // usable reports whether a right password opens anything for the account.
-func usable(a account.Account) bool {
-	return a.ID != "" && !a.Disabled && a.Local() && !a.PasswordHash.IsZero()
+func (m *Machine) usable(a account.Account) bool {
+	return a.ID != "" && !a.Disabled && m.Settings.SignsInHere(a) && !a.PasswordHash.IsZero()
 }
 
 func (m *Machine) lookUp(ctx context.Context, identifier string) (account.Account, bool, error) {
@@ -156,8 +166,8 @@ func (m *Machine) recordRefusal(ctx context.Context, c Client, a account.Account
 		e.Subject, e.Reason = subject, "no such account"
 	case right && a.Disabled:
 		e.Name, e.Reason = audit.SignInRefused, "disabled"
-	case right && !a.Local():
-		e.Name, e.Reason = audit.SignInRefused, "managed by "+a.Provider
+	case right && !m.Settings.SignsInHere(a):
+		e.Name, e.Reason = audit.SignInRefused, "managed by "+m.Settings.ManagedBy(a)
 	case a.PasswordHash.IsZero():
 		e.Reason = "no password chosen yet"
 	}

@@ -148,6 +148,15 @@ func (m *Machine) BeginStepUp(ctx context.Context, c Client, p Person, back stri
 	return f, m.Flows.CreateFlow(ctx, f)
 }
 
+// StepUpBySSO asks the provider that the session is of for a new proof: it is
+// how an account that signs in there confirms a change (SPEC D2).
+func (m *Machine) StepUpBySSO(ctx context.Context, p Person, f Flow) (Flow, error) {
+	if f.Purpose != StepUp || !f.Of(p) || p.Session.SSO == nil {
+		return f, ErrNotNext
+	}
+	return m.AskProvider(ctx, f, p.Session.SSO.Provider, true)
+}
+
 // RefuseStepUp keeps what was wrong for the confirmation page to tell.
 func (m *Machine) RefuseStepUp(ctx context.Context, f Flow, k account.Method, problems []Problem) (Flow, error) {
 	f.Method = k

@@ -88,7 +88,7 @@ func (m *Machine) Holder(ctx context.Context, f Flow) (account.Account, account.
 		return account.Account{}, nil, ErrNotNext
 	}
 	a, err := m.Accounts.Account(ctx, f.Account)
-	if errors.Is(err, account.ErrNotFound) || err == nil && !usable(a) {
+	if errors.Is(err, account.ErrNotFound) || err == nil && !m.holds(f, a) {
 		return account.Account{}, nil, ErrNoFlow
 	}
 	if err != nil {
@@ -101,6 +101,16 @@ func (m *Machine) Holder(ctx context.Context, f Flow) (account.Account, account.
 	}
 	fs, err := m.Accounts.Factors(ctx, a.ID)
 	return a, fs, err
+}
+
+// holds reports whether an account may be what the flow's proofs open: of a
+// provider that answered, one of that provider's; of a password, one that
+// signs in here.
+func (m *Machine) holds(f Flow, a account.Account) bool {
+	if f.SSO != nil {
+		return f.SSO.Proved != nil && m.mayPass(a) == nil && a.Provider == f.SSO.Provider
+	}
+	return m.usable(a)
 }
 
 // counted reports whether the code was compared, not merely malformed.
