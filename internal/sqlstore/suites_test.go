@@ -50,6 +50,9 @@ func TestEmbeddedKeepsEveryContract(t *testing.T) {
 	t.Run("Tickets", func(t *testing.T) {
 		storetest.Tickets(t, embedded(func(e *sqlstore.Embedded) login.Tickets { return e }))
 	})
+	t.Run("Once", func(t *testing.T) {
+		storetest.Once(t, embedded(func(e *sqlstore.Embedded) login.Once { return e }))
+	})
 	t.Run("Nodes", func(t *testing.T) {
 		storetest.Nodes(t, embedded(func(e *sqlstore.Embedded) storetest.NodesStore { return e }))
 	})
@@ -113,6 +116,9 @@ func TestStoreKeepsEveryContract(t *testing.T) {
 				"Links":       storetest.Links,
 				"Revocations": storetest.Revocations,
 				"Audit":       storetest.Audit,
+				"Identities":  storetest.Identities,
+				"Assertions":  storetest.Assertions,
+				"Metadata":    storetest.Metadata,
 			} {
 				t.Run(suite, func(t *testing.T) {
 					run(t, func(t *testing.T) storetest.Durable { t.Helper(); return durable(open(t)) })
