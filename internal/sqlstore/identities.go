@@ -39,6 +39,7 @@ func checkIdentity(id account.Identity) error {
 const (
 	selectByIdentity = selectAccount + `JOIN identities i ON i.account = a.id
 		WHERE i.entity = $1 AND i.name_id = $2`
+	selectIdentity   = `SELECT EXISTS (SELECT 1 FROM identities WHERE account = $1 AND entity = $2)`
 	selectIdentities = `SELECT entity, name_id FROM identities WHERE account = $1`
 	deleteIdentities = `DELETE FROM identities WHERE account = $1`
 )
@@ -88,8 +89,7 @@ func (s *Store) LinkIdentity(ctx context.Context, id account.Identity, to accoun
 		}
 		// Asked before the change, which may remove the one that is there.
 		var has bool
-		if err := q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM identities WHERE account = $1 AND entity = $2)`,
-			to, id.Entity).Scan(&has); err != nil {
+		if err := q.QueryRowContext(ctx, selectIdentity, to, id.Entity).Scan(&has); err != nil {
 			return err
 		}
 		if has {
