@@ -26,6 +26,7 @@ type durableStore interface {
 	login.Changer
 	login.Links
 	login.Revocations
+	login.Identities
 	audit.Writer
 }
 
@@ -36,6 +37,7 @@ type shortStore interface {
 	login.Activity
 	login.Limiter
 	login.Tickets
+	login.Once
 	Watch(session.Listener) (stop func())
 	PublishNode(ctx context.Context, id string, n session.Node, ttl time.Duration) error
 	Nodes(ctx context.Context, now time.Time) ([]session.Node, error)
@@ -113,8 +115,8 @@ func (e *engine) damaged(ctx context.Context, id session.ID, err error) {
 
 func (e *engine) stores() login.Stores {
 	return login.Stores{
-		Accounts: e.durable, SignIns: e.durable, Prover: e.durable, Changer: e.durable, Links: e.durable, Revocations: e.durable,
-		Flows: e.short, Sessions: e.short, Activity: e.short, Limiter: e.short,
+		Accounts: e.durable, SignIns: e.durable, Prover: e.durable, Changer: e.durable, Links: e.durable, Revocations: e.durable, Identities: e.durable,
+		Flows: e.short, Sessions: e.short, Activity: e.short, Limiter: e.short, Once: e.short,
 	}
 }
 

@@ -113,8 +113,8 @@ func (s *Site) Node(settings login.Settings) *login.Machine {
 // Stores are the site's stores as a machine takes them.
 func (s *Site) Stores() login.Stores {
 	return login.Stores{
-		Accounts: s.Durable, SignIns: s.Durable, Prover: s.Durable, Changer: s.Durable, Links: s.Durable, Revocations: s.Durable,
-		Flows: s.Short, Sessions: s.Short, Activity: s.Short, Limiter: s.Short,
+		Accounts: s.Durable, SignIns: s.Durable, Prover: s.Durable, Changer: s.Durable, Links: s.Durable, Revocations: s.Durable, Identities: s.Durable,
+		Flows: s.Short, Sessions: s.Short, Activity: s.Short, Limiter: s.Short, Once: s.Short,
 	}
 }
 

@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
@@ -192,11 +193,19 @@ type Identities interface {
 	SpendAssertion(ctx context.Context, hash [32]byte, expires, now time.Time) error
 }
 
+// MaxOnce is the longest record of Once, in bytes.
+const MaxOnce = 64 << 10
+
+// ErrOnceTaken says that a record is there already under that key. Keys are
+// random, so this is a fault of the caller.
+var ErrOnceTaken = errors.New("a record is there already under this key")
+
 // Once keeps small records that are taken by one who knows their key: what was
 // asked of an identity provider, and what it answered. Keys are hashes of
 // random texts, so that a reader of the store can present none.
 type Once interface {
-	// PutOnce stores a record of at most 64 KiB until expires.
+	// PutOnce stores a record of at most MaxOnce bytes until expires.
+	// ErrOnceTaken when one is there.
 	PutOnce(ctx context.Context, key [32]byte, record []byte, expires time.Time) error
 	// PeekOnce reads it and leaves it there; session.ErrNotFound when there is
 	// none (any more).

@@ -35,11 +35,13 @@ type Stores struct {
 	Changer     Changer
 	Links       Links
 	Revocations Revocations
+	Identities  Identities
 
 	Flows    Flows
 	Sessions Sessions
 	Activity Activity
 	Limiter  Limiter
+	Once     Once
 }
 
 // Keys seals what is kept, and knows the peppers of backup codes and the

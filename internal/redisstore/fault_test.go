@@ -44,6 +44,9 @@ func calls(s *Store) map[string]func(context.Context) error {
 		"Clear":          func(ctx context.Context) error { return s.Clear(ctx, "key") },
 		"PutTicket":      func(ctx context.Context) error { return s.PutTicket(ctx, [32]byte{}, ticket) },
 		"TakeTicket":     func(ctx context.Context) error { _, err := s.TakeTicket(ctx, [32]byte{}, now); return err },
+		"PutOnce":        func(ctx context.Context) error { return s.PutOnce(ctx, [32]byte{}, []byte("record"), ticket.Expires) },
+		"PeekOnce":       func(ctx context.Context) error { _, err := s.PeekOnce(ctx, [32]byte{}, now); return err },
+		"TakeOnce":       func(ctx context.Context) error { _, err := s.TakeOnce(ctx, [32]byte{}, now); return err },
 		"PublishNode":    func(ctx context.Context) error { return s.PublishNode(ctx, "id", session.Node{}, time.Minute) },
 		"Nodes":          func(ctx context.Context) error { _, err := s.Nodes(ctx, now); return err },
 		"Ping":           s.Ping,
@@ -57,7 +60,7 @@ func wantUnavailable(t testing.TB, what string, err error) {
 	if !errors.Is(err, session.ErrUnavailable) {
 		t.Errorf("%s: %v, want session.ErrUnavailable", what, err)
 	}
-	for _, other := range []error{session.ErrNotFound, login.ErrNoFlow, login.ErrConflict} {
+	for _, other := range []error{session.ErrNotFound, login.ErrNoFlow, login.ErrConflict, login.ErrOnceTaken} {
 		if errors.Is(err, other) {
 			t.Errorf("%s: %v looks like %v", what, err, other)
 		}
@@ -169,7 +172,7 @@ func TestFullServerCountsNothingAndAllowsNothing(t *testing.T) {
 	t.Cleanup(s.Watch(h))
 	h.untilLive(t)
 	must(t, raw(t, server.Addr).ConfigSet(ctx, "maxmemory", "1").Err())
-	for _, name := range []string{"Take", "CreateFlow", "CreateSession", "PutTicket", "Touch", "CheckServer"} {
+	for _, name := range []string{"Take", "CreateFlow", "CreateSession", "PutTicket", "PutOnce", "Touch", "CheckServer"} {
 		err := calls(s)[name](ctx)
 		wantUnavailable(t, name, err)
 		if err != nil && !strings.Contains(err.Error(), "OOM") {
@@ -200,7 +203,7 @@ func TestReadOnlyServerRefuses(t *testing.T) {
 	server := testtools.Redis(t)
 	s, ctx := openAt(t, server.Addr), context.Background()
 	must(t, raw(t, server.Addr).Do(ctx, "REPLICAOF", "127.0.0.1", "1").Err())
-	for _, name := range []string{"Take", "CreateFlow", "SaveFlow", "CreateSession", "TakeTicket", "EndSession", "CheckServer"} {
+	for _, name := range []string{"Take", "CreateFlow", "SaveFlow", "CreateSession", "TakeTicket", "PutOnce", "TakeOnce", "EndSession", "CheckServer"} {
 		err := calls(s)[name](ctx)
 		if name == "SaveFlow" && errors.Is(err, login.ErrNoFlow) {
 			continue // nothing was to be written
@@ -229,6 +232,7 @@ func TestWrongTypeUnderAnyKeyRefuses(t *testing.T) {
 		{limit[0], "Take GiveBack"},
 		{limit[1], "Take GiveBack"},
 		{s.keys.ticket([32]byte{}), "TakeTicket"},
+		{s.keys.once([32]byte{}), "PeekOnce TakeOnce"},
 		{s.keys.nodes(), "PublishNode Nodes"},
 	} {
 		for name := range strings.FieldsSeq(c.names) {
@@ -324,6 +328,35 @@ func TestDamagedRecordRefuses(t *testing.T) {
 	}
 }
 
+func TestDamagedOnceRefusesAndIsConsumed(t *testing.T) {
+	t.Parallel()
+	server := testtools.Redis(t)
+	s, ctx, now := openAt(t, server.Addr), context.Background(), time.Now()
+	admin := raw(t, server.Addr)
+	good, err := encode(onceRecord{Record: []byte("record"), Expires: now.Add(time.Minute)})
+	must(t, err)
+	long, err := encode(onceRecord{Record: make([]byte, login.MaxOnce+1), Expires: now.Add(time.Minute)})
+	must(t, err)
+	for what, text := range map[string]string{
+		"empty": "", "not JSON": "record", "no value": `{"v":1}`, "no end": `{"v":1,"value":{"Record":"AAAA"}}`,
+		"no base64": `{"v":1,"value":{"Record":"?","Expires":"2100-01-01T00:00:00Z"}}`, "too long": long,
+		"old schema": strings.Replace(good, `"v":1`, `"v":0`, 1), "a ticket": `{"v":1,"value":{"Session":"sid"}}`,
+		"ten megabytes": good + strings.Repeat(" ", 10<<20),
+	} {
+		must(t, admin.Set(ctx, s.keys.once([32]byte{}), text, time.Minute).Err())
+		_, err := s.PeekOnce(ctx, [32]byte{}, now)
+		wantUnavailable(t, what, err)
+		_, err = s.TakeOnce(ctx, [32]byte{}, now)
+		wantUnavailable(t, what, err)
+		if !errors.Is(err, session.ErrDamaged) {
+			t.Errorf("%s: %v, want session.ErrDamaged", what, err)
+		}
+		if _, err := s.TakeOnce(ctx, [32]byte{}, now); !errors.Is(err, session.ErrNotFound) {
+			t.Errorf("%s is not consumed: %v", what, err)
+		}
+	}
+}
+
 func TestTwoPrefixesDoNotMeet(t *testing.T) {
 	t.Parallel()
 	server := testtools.Redis(t)
@@ -341,6 +374,7 @@ func TestTwoPrefixesDoNotMeet(t *testing.T) {
 		must(t, err)
 	}
 	must(t, staging.PutTicket(ctx, [32]byte{}, session.Ticket{Expires: now.Add(time.Minute)}))
+	must(t, staging.PutOnce(ctx, [32]byte{}, []byte("record"), now.Add(time.Minute)))
 	must(t, staging.PublishNode(ctx, "id", session.Node{Hosts: []string{"app.example"}}, time.Minute))
 
 	if _, err := production.Session(ctx, v.ID); !errors.Is(err, session.ErrNotFound) {
@@ -354,6 +388,9 @@ func TestTwoPrefixesDoNotMeet(t *testing.T) {
 	}
 	if _, err := production.TakeTicket(ctx, [32]byte{}, now); !errors.Is(err, session.ErrNotFound) {
 		t.Errorf("ticket: %v", err)
+	}
+	if _, err := production.TakeOnce(ctx, [32]byte{}, now); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("record: %v", err)
 	}
 	if nodes, err := production.Nodes(ctx, now); err != nil || len(nodes) > 0 {
 		t.Errorf("nodes: %v, %v", nodes, err)

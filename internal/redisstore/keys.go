@@ -27,6 +27,7 @@ import (
 //	lim:{sha256}             zset    counted tries by time, microseconds      window + 1 min
 //	lim:{sha256}:filled      hash    level, until, ids (see lua/take.lua)     30 days from the last fill
 //	ticket:{sha256}          string  ticket (JSON)                            60 s
+//	once:{sha256}            string  record and its end (JSON)                the record's end
 //	nodes:{all}              hash    node → what it says, until when (JSON)   its longest node's
 //
 // The watcher hears every change under sess: and acct:. That is why last use
@@ -66,6 +67,10 @@ func (k keys) limit(name string) []string {
 
 func (k keys) ticket(hash [32]byte) string {
 	return k.prefix + "ticket:{" + hex.EncodeToString(hash[:]) + "}"
+}
+
+func (k keys) once(key [32]byte) string {
+	return k.prefix + "once:{" + hex.EncodeToString(key[:]) + "}"
 }
 
 // changed reads the key of an invalidation.

@@ -57,7 +57,8 @@ func TestKeysOfOneScriptShareASlot(t *testing.T) {
 		}
 	}
 	// Tags that all shared one slot would pass the test above as well.
-	if slot(k.limit("a")[0]) == slot(k.limit("b")[0]) || slot(k.session("a")) == slot(k.session("b")) {
+	if slot(k.limit("a")[0]) == slot(k.limit("b")[0]) || slot(k.session("a")) == slot(k.session("b")) ||
+		slot(k.once([32]byte{1})) == slot(k.once([32]byte{2})) {
 		t.Error("different things share a slot")
 	}
 }
@@ -110,7 +111,7 @@ func TestChangedKeysAreReadBack(t *testing.T) {
 			t.Errorf("%s is not watched", key)
 		}
 	}
-	for _, key := range []string{k.sessionsOf("x"), k.activity("x"), k.nodes(), k.limit("x")[0]} {
+	for _, key := range []string{k.sessionsOf("x"), k.activity("x"), k.nodes(), k.limit("x")[0], k.ticket([32]byte{}), k.once([32]byte{})} {
 		if strings.HasPrefix(key, k.watched()[0]) || strings.HasPrefix(key, k.watched()[1]) {
 			t.Errorf("%s is watched, and each change would empty caches", key)
 		}

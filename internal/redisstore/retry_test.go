@@ -88,6 +88,47 @@ func TestTicketWhoseAnswerWasLostIsNeverTakenTwice(t *testing.T) {
 	}
 }
 
+func TestRecordWhoseAnswerWasLostIsNeverTakenTwice(t *testing.T) {
+	t.Parallel()
+	s, l := losing(t)
+	ctx, now := context.Background(), time.Now()
+	must(t, s.PutOnce(ctx, [32]byte{1}, []byte("record"), now.Add(time.Minute)))
+	l.lose.Store(1)
+	_, err := s.PeekOnce(ctx, [32]byte{1}, now) // looking twice is harmless
+	must(t, err)
+	l.lose.Store(1)
+	l.sent.Store(0)
+	_, err = s.TakeOnce(ctx, [32]byte{1}, now)
+	wantUnavailable(t, "the lost answer", err)
+	if n := l.sent.Load(); n != 1 {
+		t.Errorf("sent %d times", n)
+	}
+	if _, err := s.TakeOnce(ctx, [32]byte{1}, now); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// A record that the first sending stored is no other's, and another's is never
+// taken for one's own.
+func TestRecordIsPutOnceInSpiteOfLostAnswers(t *testing.T) {
+	t.Parallel()
+	s, l := losing(t)
+	ctx, now := context.Background(), time.Now()
+	l.lose.Store(1)
+	must(t, s.PutOnce(ctx, [32]byte{1}, []byte("record"), now.Add(time.Minute)))
+	l.lose.Store(1)
+	if err := s.PutOnce(ctx, [32]byte{1}, []byte("another"), now.Add(time.Minute)); !errors.Is(err, login.ErrOnceTaken) {
+		t.Errorf("over another's: %v", err)
+	}
+	got, err := s.TakeOnce(ctx, [32]byte{1}, now)
+	must(t, err)
+	if string(got) != "record" {
+		t.Errorf("%q", got)
+	}
+	l.lose.Store(2)
+	wantUnavailable(t, "two lost answers", s.PutOnce(ctx, [32]byte{2}, []byte("record"), now.Add(time.Minute)))
+}
+
 func TestSaveWhoseAnswerWasLostIsNoConflict(t *testing.T) {
 	t.Parallel()
 	s, l := losing(t)

@@ -1,5 +1,5 @@
 // Package redisstore keeps the short-lived records in Redis: sessions, sign-in
-// flows, window counters, tickets, and which hosts exist. It also watches
+// flows, window counters, tickets, records taken once, and which hosts exist. It also watches
 // Redis for sessions that ended and accounts that changed, and tells
 // session.Listeners.
 //
@@ -57,6 +57,7 @@ var (
 	_ login.Activity = (*Store)(nil)
 	_ login.Limiter  = (*Store)(nil)
 	_ login.Tickets  = (*Store)(nil)
+	_ login.Once     = (*Store)(nil)
 )
 
 // Open checks the options and returns a store. It dials nothing: the first

@@ -64,6 +64,9 @@ func TestStoreKeepsEveryContract(t *testing.T) {
 	t.Run("Tickets", func(t *testing.T) {
 		storetest.Tickets(t, opener(addr, func(s *Store) login.Tickets { return s }))
 	})
+	t.Run("Once", func(t *testing.T) {
+		storetest.Once(t, opener(addr, func(s *Store) login.Once { return s }))
+	})
 	t.Run("Nodes", func(t *testing.T) {
 		storetest.Nodes(t, opener(addr, func(s *Store) storetest.NodesStore { return s }))
 	})

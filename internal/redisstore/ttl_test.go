@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -66,9 +67,21 @@ func fillWithEverything(t testing.TB, s *Store, after func(doing string)) {
 	}
 	step("Clear", s.Clear(ctx, "factor:"+typedIdentifier))
 	step("PutTicket", s.PutTicket(ctx, [32]byte{7}, session.Ticket{Session: v.ID, Account: v.Account, Host: "app.example", Expires: now.Add(session.TicketLife)}))
+	step("PutOnce", s.PutOnce(ctx, [32]byte{8}, []byte("record"), now.Add(time.Minute)))
+	step("PutOnce that is there", wantOnceTaken(s.PutOnce(ctx, [32]byte{8}, []byte("another"), now.Add(time.Hour))))
+	_, err = s.PeekOnce(ctx, [32]byte{8}, now)
+	step("PeekOnce", err)
 	node := session.Node{Name: "web1", Hosts: []string{"app.example"}, Ring: "ring", Keys: []string{"cookie/1"}}
 	step("PublishNode", s.PublishNode(ctx, "node-1", node, time.Minute))
 	step("PublishNode again", s.PublishNode(ctx, "node-2", node, time.Second))
+}
+
+// wantOnceTaken is nil for a refusal of what is there already.
+func wantOnceTaken(err error) error {
+	if errors.Is(err, login.ErrOnceTaken) {
+		return nil
+	}
+	return fmt.Errorf("%w, want %w", err, login.ErrOnceTaken)
 }
 
 // A key without a TTL would lock somebody out, or let somebody in, for ever.
@@ -102,7 +115,7 @@ func TestEveryKeyHasATTLAtAllTimes(t *testing.T) {
 		}
 	}
 	fillWithEverything(t, s, look)
-	want := "sess: sess:beat: sessions: acct: act: flow: flows: lim: lim:filled ticket: nodes:"
+	want := "sess: sess:beat: sessions: acct: act: flow: flows: lim: lim:filled ticket: once: nodes:"
 	for kind := range strings.FieldsSeq(want) {
 		if !kinds[kind] {
 			t.Errorf("no key of kind %s was made: the test looks at too little", kind)
@@ -126,6 +139,9 @@ func TestLateWritesLeaveNothingBehind(t *testing.T) {
 	_ = s.Clear(ctx, "gone")
 	_ = s.EndSession(ctx, "gone")
 	_ = s.DeleteFlow(ctx, "gone", "gone")
+	_, _ = s.PeekOnce(ctx, [32]byte{}, time.Now())
+	_, _ = s.TakeOnce(ctx, [32]byte{}, time.Now())
+	_ = s.PutOnce(ctx, [32]byte{}, []byte("late"), time.Now().Add(-time.Second))
 	names, err := raw(t, server.Addr).Keys(ctx, "*").Result()
 	must(t, err)
 	if len(names) > 0 {

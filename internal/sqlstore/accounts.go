@@ -101,28 +101,38 @@ func noAccounts(ctx context.Context, q querier) (bool, error) {
 // account.CheckEmail, for one that nobody may have. Its generation begins
 // at 1.
 func (s *Store) CreateAccount(ctx context.Context, a account.Account, events ...audit.Event) error {
+	if err := checkNew(a); err != nil {
+		return err
+	}
+	return s.db.change(ctx, "creating an account", func(ctx context.Context, q querier) error {
+		if err := create(ctx, q, a); err != nil {
+			return err
+		}
+		return insertEvents(ctx, q, events)
+	})
+}
+
+// checkNew refuses what needs no look into the database.
+func checkNew(a account.Account) error {
 	if a.ID == "" {
 		return errors.New("an account needs an id")
 	}
 	if err := account.CheckName(a.Name); err != nil {
 		return err
 	}
-	if err := checkEmail(a.Email); err != nil {
+	return checkEmail(a.Email)
+}
+
+// create claims the account's name and address and stores it.
+func create(ctx context.Context, q querier, a account.Account) error {
+	if err := claim(ctx, q, a.ID, a.Name); err != nil {
+		return err
+	}
+	if err := claim(ctx, q, a.ID, a.Email); err != nil {
 		return err
 	}
 	a.Generation = max(a.Generation, 1)
-	return s.db.change(ctx, "creating an account", func(ctx context.Context, q querier) error {
-		if err := claim(ctx, q, a.ID, a.Name); err != nil {
-			return err
-		}
-		if err := claim(ctx, q, a.ID, a.Email); err != nil {
-			return err
-		}
-		if err := insertAccount(ctx, q, a); err != nil {
-			return err
-		}
-		return insertEvents(ctx, q, events)
-	})
+	return insertAccount(ctx, q, a)
 }
 
 // checkEmail refuses an address that sign-in could not find again, because
@@ -178,7 +188,8 @@ func encodeGroups(groups []string) (string, error) {
 	return encode(groups)
 }
 
-// DeleteAccount removes the account with its factors, codes and links, and
+// DeleteAccount removes the account with its factors, codes, links and
+// identities, and
 // leaves the work of ending its sessions. Its name and e-mail addresses stay
 // taken for ever, and what the audit says of it stays too.
 func (s *Store) DeleteAccount(ctx context.Context, id account.ID, events ...audit.Event) error {

@@ -12,7 +12,7 @@ import (
 )
 
 // Order of locks in every transaction here: first the account's row, then
-// its factors or links. Prover locks factors only.
+// its factors, links or identities. Prover locks factors only.
 
 // ChangeAccount implements login.Changer. account.ErrTaken when change gave
 // the account an e-mail address that is another's.
@@ -36,7 +36,8 @@ func (s *Store) lockAccount(ctx context.Context, q querier, id account.ID) (acco
 }
 
 // applyChange stores what change made of a locked account, with its next
-// generation, and leaves the revocation.
+// generation, and leaves the revocation. Whoever is moved to another provider,
+// or away from one, is nobody there any more.
 func applyChange(ctx context.Context, q querier, old account.Account, now time.Time, endSessions bool,
 	change func(*account.Account) error,
 ) (account.Account, error) {
@@ -59,6 +60,11 @@ func applyChange(ctx context.Context, q querier, old account.Account, now time.T
 			return a, refuse(err)
 		}
 		if err := claim(ctx, q, a.ID, a.Email); err != nil {
+			return a, err
+		}
+	}
+	if a.Provider != old.Provider {
+		if _, err := q.ExecContext(ctx, deleteIdentities, a.ID); err != nil {
 			return a, err
 		}
 	}

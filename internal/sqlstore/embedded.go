@@ -136,7 +136,7 @@ const purgeBatch = 1000
 // Purge removes what expired by now, in small transactions. The store does
 // so by itself once a minute.
 func (e *Embedded) Purge(ctx context.Context, now time.Time) error {
-	for _, table := range []string{"flows", "sessions", "activity", "tries", "waits", "tickets", "nodes"} {
+	for _, table := range []string{"flows", "sessions", "activity", "tries", "waits", "tickets", "nodes", "once"} {
 		for removed := int64(purgeBatch); removed == purgeBatch; {
 			err := e.db.change(ctx, "removing expired records", func(ctx context.Context, q querier) (err error) {
 				removed, err = affected(ctx, q, `DELETE FROM `+table+` WHERE rowid IN

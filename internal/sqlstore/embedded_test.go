@@ -38,6 +38,7 @@ func TestRestartForgetsNothing(t *testing.T) {
 	must(t, e.CreateSession(ctx, sessionAt(now)))
 	must(t, e.Touch(ctx, "sid", now, time.Hour))
 	must(t, e.PutTicket(ctx, [32]byte{1}, session.Ticket{Host: "h", Expires: now.Add(time.Minute)}))
+	must(t, e.PutOnce(ctx, [32]byte{1}, []byte("record"), now.Add(time.Minute)))
 	for range fiveInTen.N {
 		_, err := e.Take(ctx, "k", fiveInTen, now)
 		must(t, err)
@@ -57,6 +58,8 @@ func TestRestartForgetsNothing(t *testing.T) {
 	}
 	_, err = e.TakeTicket(ctx, [32]byte{1}, now)
 	must(t, err)
+	_, err = e.TakeOnce(ctx, [32]byte{1}, now)
+	must(t, err)
 	var limited *login.Limited
 	if _, err = e.Take(ctx, "k", fiveInTen, now); !errors.As(err, &limited) || limited.RetryAfter != 10*time.Minute {
 		t.Errorf("a try after the restart: %v", err)
@@ -73,6 +76,7 @@ func TestPurgeRemovesWhatExpiredAndNothingElse(t *testing.T) {
 	must(t, e.Touch(ctx, "sid", now, time.Hour))
 	must(t, e.flush(ctx))
 	must(t, e.PutTicket(ctx, [32]byte{1}, session.Ticket{Expires: now.Add(time.Minute)}))
+	must(t, e.PutOnce(ctx, [32]byte{1}, nil, now.Add(2*time.Minute)))
 	must(t, e.PublishNode(ctx, "id", session.Node{Hosts: []string{"h"}}, time.Minute))
 	for range fiveInTen.N {
 		_, err := e.Take(ctx, "k", fiveInTen, now)
@@ -80,7 +84,7 @@ func TestPurgeRemovesWhatExpiredAndNothingElse(t *testing.T) {
 	}
 	rows := func() (n int) {
 		must(t, writer(t, e.db).QueryRow(`SELECT (SELECT COUNT(*) FROM flows) + (SELECT COUNT(*) FROM sessions)
-			+ (SELECT COUNT(*) FROM activity) + (SELECT COUNT(*) FROM tickets) + (SELECT COUNT(*) FROM nodes)
+			+ (SELECT COUNT(*) FROM activity) + (SELECT COUNT(*) FROM tickets) + (SELECT COUNT(*) FROM nodes) + (SELECT COUNT(*) FROM once)
 			+ (SELECT COUNT(*) FROM tries) + (SELECT COUNT(*) FROM waits)`).Scan(&n))
 		return n
 	}
@@ -88,8 +92,9 @@ func TestPurgeRemovesWhatExpiredAndNothingElse(t *testing.T) {
 		after time.Duration
 		left  int
 	}{
-		{0, 11},
-		{time.Minute, 9},          // ticket, node
+		{0, 12},
+		{time.Minute, 10},         // ticket, node
+		{2 * time.Minute, 9},      // taken once
 		{10 * time.Minute, 4},     // tries
 		{30 * time.Minute, 3},     // flow
 		{time.Hour, 2},            // last use
@@ -113,6 +118,14 @@ func TestExpiryFollowsTheClockThatIsGiven(t *testing.T) {
 	ctx := t.Context()
 	must(t, e.CreateSession(ctx, sessionAt(now)))
 	must(t, e.CreateFlow(ctx, flowAt(now)))
+	must(t, e.PutOnce(ctx, [32]byte{}, nil, now.Add(time.Minute)))
+	if err := e.PutOnce(ctx, [32]byte{1}, nil, now); err == nil {
+		t.Error("an expired record was stored")
+	}
+	clock = now.Add(time.Minute)
+	if _, err := e.PeekOnce(ctx, [32]byte{}, now); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("an expired record: %v", err)
+	}
 	clock = now.Add(login.FlowLife)
 	if _, err := e.SaveFlow(ctx, flowAt(now)); !errors.Is(err, login.ErrNoFlow) {
 		t.Errorf("an expired flow was saved: %v", err)
@@ -167,6 +180,32 @@ func TestCorruptRecordsDeny(t *testing.T) {
 	must(t, e.EndSession(ctx, "sid")) // ends what nobody can read
 	if _, err := e.Session(ctx, "sid"); !errors.Is(err, session.ErrNotFound) {
 		t.Fatal(err)
+	}
+}
+
+// What nobody can have stored denies, and is consumed by who takes it.
+func TestCorruptRecordTakenOnceDenies(t *testing.T) {
+	t.Parallel()
+	e, _ := openSessions(t, EmbeddedOptions{})
+	ctx, now := t.Context(), time.Now().Truncate(time.Second)
+	must(t, e.Ping(ctx))
+	for what, row := range map[string]struct {
+		record  []byte
+		expires int64
+	}{
+		"too long": {make([]byte, login.MaxOnce+1), micros(now.Add(time.Minute))},
+		"no time":  {nil, -1},
+		"too late": {nil, maxTime},
+	} {
+		_, err := writer(t, e.db).Exec(`INSERT INTO once (key, expires, record) VALUES ($1, $2, $3)`, make([]byte, 32), row.expires, blob(row.record))
+		must(t, err)
+		_, err = e.PeekOnce(ctx, [32]byte{}, now)
+		wantCorrupt(t, "peek "+what, err)
+		_, err = e.TakeOnce(ctx, [32]byte{}, now)
+		wantCorrupt(t, "take "+what, err)
+		if _, err := e.TakeOnce(ctx, [32]byte{}, now); !errors.Is(err, session.ErrNotFound) {
+			t.Errorf("%s is not consumed: %v", what, err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"encoding/json"
 	"maps"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -53,6 +54,51 @@ func TestFlowsOfTheFirstReleaseGoOn(t *testing.T) {
 	must(t, db.QueryRow(`SELECT record FROM flows`).Scan(&record))
 	if diff := cmp.Diff(keysOf(t, firstFlow), keysOf(t, record)); diff != "" {
 		t.Fatalf("a flow without a phone: -first release +this one:\n%s", diff)
+	}
+}
+
+// A file of the first release is brought up to date at its first use, and what
+// is in it goes on.
+func TestSessionFileOfTheFirstReleaseIsTakenOver(t *testing.T) {
+	t.Parallel()
+	path, ctx, now := filepath.Join(t.TempDir(), "sessions.db"), t.Context(), time.Now().Truncate(time.Second)
+	old := sqliteEngine(path, nil)
+	p, err := embeddedSchema.provider(writer(t, old))
+	must(t, err)
+	_, err = p.UpTo(ctx, 1)
+	must(t, err)
+	ticket, err := encode(session.Ticket{Host: "app.example", Expires: now.Add(time.Minute)})
+	must(t, err)
+	_, err = writer(t, old).Exec(`INSERT INTO tickets (hash, expires, record) VALUES ($1, $2, $3)`, make([]byte, 32), micros(now.Add(time.Minute)), ticket)
+	must(t, err)
+	must(t, old.close())
+
+	e := OpenEmbedded(path, EmbeddedOptions{})
+	t.Cleanup(func() { must(t, e.Close()) })
+	got, err := e.TakeTicket(ctx, [32]byte{}, now)
+	must(t, err)
+	if got.Host != "app.example" {
+		t.Errorf("%+v", got)
+	}
+	must(t, e.PutOnce(ctx, [32]byte{}, []byte("record"), now.Add(time.Minute)))
+	record, err := e.TakeOnce(ctx, [32]byte{}, now)
+	must(t, err)
+	if string(record) != "record" {
+		t.Errorf("%q", record)
+	}
+}
+
+// A session without an identity provider is written as the first release knows
+// it.
+func TestSessionsOfTheFirstReleaseGoOn(t *testing.T) {
+	t.Parallel()
+	e, _ := openSessions(t, EmbeddedOptions{})
+	must(t, e.CreateSession(t.Context(), sessionAt(time.Now())))
+	var record string
+	must(t, writer(t, e.db).QueryRow(`SELECT record FROM sessions`).Scan(&record))
+	want := []string{"AMR", "Account", "Browser", "Created", "Expires", "ID", "Idle", "Network", "Previous", "Tokens"}
+	if diff := cmp.Diff(want, keysOf(t, record)); diff != "" {
+		t.Fatalf("-first release +this one:\n%s", diff)
 	}
 }
 

@@ -30,7 +30,11 @@ func wantUnavailable(t *testing.T, err error, why string) {
 	}
 }
 
-// withApp makes an account with an authenticator, a phone and a backup set.
+// alices is an identity of whom withApp makes.
+var alices = account.Identity{Entity: "https://idp.example/", NameID: "alice"}
+
+// withApp makes an account with an authenticator, a phone, a backup set and an
+// identity.
 func withApp(t *testing.T, s *Store) (id account.ID, set string) {
 	t.Helper()
 	ctx, now := t.Context(), time.Now()
@@ -39,6 +43,7 @@ func withApp(t *testing.T, s *Store) (id account.ID, set string) {
 	must(t, s.AddFactor(ctx, account.Factor{ID: "app", Account: id, Kind: account.KindApp}, "", now))
 	must(t, s.AddFactor(ctx, account.Factor{ID: "phone", Account: id, Kind: account.KindPhone, Lookup: []byte("number")}, "", now))
 	must(t, s.ReplaceBackupCodes(ctx, account.Factor{ID: set, Account: id, Kind: account.KindBackup}, [][32]byte{{1}}, now))
+	must(t, s.LinkIdentity(ctx, alices, id, now, func(*account.Account) error { return nil }))
 	return id, set
 }
 
@@ -82,6 +87,12 @@ func TestFaultyFileDeniesAndSaysWhy(t *testing.T) {
 				t.Fatal("spent without being written")
 			}
 			wantUnavailable(t, s.Append(t.Context(), audit.Event{}), fault.why)
+			now := time.Now()
+			wantUnavailable(t, s.SpendAssertion(t.Context(), [32]byte{1}, now.Add(time.Minute), now), fault.why)
+			bob := account.Account{ID: "bob-id", Name: "bob"}
+			wantUnavailable(t, s.CreateWithIdentity(t.Context(), account.Identity{Entity: "e", NameID: "bob"}, bob), fault.why)
+			wantUnavailable(t, s.UnlinkIdentities(t.Context(), id, now), fault.why)
+			wantUnavailable(t, s.SaveMetadata(t.Context(), "corp", "", nil, now), fault.why)
 			_, err = s.Account(t.Context(), id) // reading goes on
 			must(t, err)
 		})
@@ -260,6 +271,11 @@ func TestCorruptRowsDeny(t *testing.T) {
 			}
 			_, err := s.Account(t.Context(), id)
 			must(t, err)
+			must(t, s.SaveMetadata(t.Context(), "corp", "", nil, time.Now()))
+			_, err = writer(t, s.db).Exec(`UPDATE provider_metadata SET fetched = -1`)
+			must(t, err)
+			_, _, _, err = s.SavedMetadata(t.Context(), "corp")
+			wantCorrupt(t, "fetched", err)
 		})
 	}
 }
@@ -315,6 +331,10 @@ func (d damage) denies(t *testing.T, s *Store, id account.ID, set string) {
 		wantCorrupt(t, what, err)
 		_, err = s.AccountsByLookup(t.Context(), [][]byte{[]byte("number")})
 		wantCorrupt(t, what, err)
+		_, err = s.AccountByIdentity(t.Context(), alices)
+		wantCorrupt(t, what, err)
+		other := account.Identity{Entity: "https://other.example/", NameID: "alice"}
+		wantCorrupt(t, what, s.LinkIdentity(t.Context(), other, id, time.Now(), func(*account.Account) error { return nil }))
 		wantCorrupt(t, what, s.ChangeAccount(t.Context(), id, time.Now(), false, func(*account.Account) error { return nil }))
 	} else {
 		_, err = s.Factors(t.Context(), id)

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -161,7 +162,7 @@ func TestDatabaseOfTheFirstReleaseIsTakenOverWhileItRuns(t *testing.T) {
 			must(t, err)
 			current, supported, err := s.SchemaVersion(ctx)
 			must(t, err)
-			if current != 1 || supported < 2 {
+			if current != 1 || supported < 3 {
 				t.Fatalf("schema %d of %d", current, supported)
 			}
 			before, after := personOfFirstRelease("before", now), personOfFirstRelease("after", now)
@@ -208,6 +209,13 @@ func (p person) wantGoesOn(t *testing.T, s *Store, old *sql.DB, now time.Time) {
 		t.Errorf("found by number: %+v", found)
 	}
 	p.wantFactorsByFirst(t, old, 4)
+	identity := account.Identity{Entity: "https://idp.example/", NameID: p.account.Name}
+	must(t, s.LinkIdentity(ctx, identity, id, now, func(*account.Account) error { return nil }))
+	linked, err := s.AccountByIdentity(ctx, identity)
+	must(t, err)
+	if linked.ID != id || linked.Generation != found[0].Generation+1 {
+		t.Errorf("found by identity: %+v", linked)
+	}
 	_, err = old.ExecContext(ctx, firstProof, p.account.Name+"-one", 8, micros(now), 1, false)
 	must(t, err)
 	must(t, s.Prove(ctx, id, account.KindApp, func(apps []*account.Factor) []audit.Event {
@@ -220,5 +228,11 @@ func (p person) wantGoesOn(t *testing.T, s *Store, old *sql.DB, now time.Time) {
 	must(t, err)
 	if diff := cmp.Diff(account.Factors{phone}, factors.Of(account.KindPhone), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("phone of %s: -want +got:\n%s", p.account.Name, diff)
+	}
+	// The first release deletes what it does not know with the account.
+	_, err = old.ExecContext(ctx, `DELETE FROM accounts WHERE id = $1`, id)
+	must(t, err)
+	if _, err := s.AccountByIdentity(ctx, identity); !errors.Is(err, account.ErrNotFound) {
+		t.Errorf("identity of a deleted account: %v", err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
 )
 
 // plan is how the database answers a query, one step a line.
@@ -32,20 +34,28 @@ func plan(t *testing.T, s *Store, query string, args ...any) string {
 	return strings.Join(steps, "\n")
 }
 
-// fill makes 5000 accounts with a phone and an event each, a minute apart: so
+// bytesType is what the engine calls bytes.
+func bytesType(s *Store) string {
+	if s.schema == postgresSchema {
+		return "BYTEA"
+	}
+	return "BLOB"
+}
+
+// fill makes 5000 accounts with a phone, an identity, an event and a spent
+// assertion each, a minute apart: so
 // many that reading them all is dearer than any index.
 func fill(t *testing.T, s *Store) {
 	t.Helper()
-	bytes := "BLOB"
-	if s.schema == postgresSchema {
-		bytes = "BYTEA"
-	}
+	bytes := bytesType(s)
 	for _, insert := range []string{
 		`INSERT INTO accounts (id, name, email, display_name, group_names, password_hash, password_changed, provider, disabled,
 			generation, sessions_valid_from, created, last_sign_in, last_method, enrol_by_link)
 			SELECT 'a' || i, 'a' || i, '', '', '[]', '', 0, '', false, 1, 0, 0, 0, '', false FROM n`,
 		`INSERT INTO factors (id, account, kind, label, created, last_used, sealed, last_step, lookup, lookup_key, call_only, salt, pepper, failures, locked)
 			SELECT 'f' || i, 'a' || i, 'phone', '', 0, 0, $1, 0, CAST('a hash of 32 bytes, or almost, ' || i AS ` + bytes + `), 1, false, $1, 0, 0, false FROM n`,
+		`INSERT INTO identities (entity, name_id, account, created) SELECT 'https://idp.example/' || (i % 3), 'n' || i, 'a' || i, 0 FROM n`,
+		`INSERT INTO spent_assertions (hash, expires) SELECT CAST('a hash of 32 bytes, or almost, ' || i AS ` + bytes + `), i * 60000000 FROM n`,
 		`INSERT INTO audit (at, name, account, subject, actor, session, host, network, browser, request, method, reason, times, country)
 			SELECT i * 60000000, 'code_sent', 'a' || i, '', '', '', '', '', '', '', 'text', '', 0, 'CH' FROM n`,
 	} {
@@ -82,6 +92,41 @@ func TestQueriesOfPhonesUseTheirIndex(t *testing.T) {
 		must(t, err)
 		if len(found) != 2 || len(counts) != 1 || counts[0].N != 59 {
 			t.Errorf("%d found, %v", len(found), counts)
+		}
+	})
+}
+
+func TestQueriesOfIdentitiesUseTheirIndexes(t *testing.T) {
+	t.Parallel()
+	bothEngines(t, func(t *testing.T, s *Store) {
+		fill(t, s)
+		// What a constraint's index is called.
+		key, ofAccount, spent := "sqlite_autoindex_identities_1", "sqlite_autoindex_identities_2", "sqlite_autoindex_spent_assertions_1"
+		if s.schema == postgresSchema {
+			key, ofAccount, spent = "identities_pkey", "identities_account_entity_key", "spent_assertions_pkey"
+		}
+		entity, owner, over := "https://idp.example/1", "a7", micros(time.UnixMicro(0).Add(time.Hour))
+		for query, c := range map[string]struct {
+			index string
+			args  []any
+		}{
+			selectByIdentity: {key, []any{entity, "n7"}},
+			selectIdentities: {ofAccount, []any{owner}},
+			deleteIdentities: {ofAccount, []any{owner}},
+			selectIdentity:   {ofAccount, []any{owner, entity}},
+			selectSpent:      {"spent_assertions_expires", []any{over, 10}},
+			deleteSpent:      {"spent_assertions_expires", []any{over}},
+			`SELECT 1 FROM spent_assertions WHERE hash = $1`: {spent, []any{make([]byte, 32)}},
+		} {
+			got := plan(t, s, query, c.args...)
+			if !strings.Contains(got, c.index) || strings.Contains(strings.ReplaceAll(got, "SCAN CONSTANT ROW", ""), "SCAN") || strings.Contains(got, "Seq Scan") {
+				t.Errorf("%s: not by %s:\n%s", query, c.index, got)
+			}
+		}
+		a, err := s.AccountByIdentity(t.Context(), account.Identity{Entity: entity, NameID: "n7"})
+		must(t, err)
+		if a.ID != "a7" {
+			t.Errorf("%+v", a)
 		}
 	})
 }

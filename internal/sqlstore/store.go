@@ -1,7 +1,8 @@
 // Package sqlstore keeps values in SQL databases: Store holds what lasts
-// (accounts, factors, backup codes, one-time links, audit) in SQLite or
-// PostgreSQL, and Embedded holds what is short-lived (sessions, sign-in
-// flows, counters, tickets) in a SQLite file of its own, for one node.
+// (accounts, factors, backup codes, one-time links, identities, spent
+// assertions, saved metadata, audit) in SQLite or PostgreSQL, and Embedded
+// holds what is short-lived (sessions, sign-in flows, counters, tickets,
+// records taken once) in a SQLite file of its own, for one node.
 //
 // It knows the values and the rules that must hold inside one transaction. It
 // knows no HTTP, no order of steps, no key ring and no other store.
@@ -27,6 +28,8 @@ type Store struct {
 	// since, where set, refuses changes to factors of accounts whose sessions
 	// were ended after it; see Since.
 	since time.Time
+	// spent is shared by what Since returns.
+	spent *spentPurge
 }
 
 var (
@@ -43,7 +46,7 @@ var (
 // (0600) and the lock file <path>.lock, which refuses a second process
 // (ErrLocked) until Close. Stores of one process share the lock.
 func OpenSQLite(path string) *Store {
-	return &Store{db: sqliteEngine(path, nil), schema: sqliteSchema}
+	return &Store{db: sqliteEngine(path, nil), schema: sqliteSchema, spent: &spentPurge{}}
 }
 
 // OpenPostgres returns a store over the PostgreSQL database that dsn names,
@@ -54,7 +57,7 @@ func OpenPostgres(dsn secret.Text, o PostgresOptions) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db: db, schema: postgresSchema}, nil
+	return &Store{db: db, schema: postgresSchema, spent: &spentPurge{}}, nil
 }
 
 // Ping asks the database for an answer.

@@ -50,6 +50,9 @@ func TestEmbeddedKeepsEveryContract(t *testing.T) {
 	t.Run("Tickets", func(t *testing.T) {
 		storetest.Tickets(t, embedded(func(e *sqlstore.Embedded) login.Tickets { return e }))
 	})
+	t.Run("Once", func(t *testing.T) {
+		storetest.Once(t, embedded(func(e *sqlstore.Embedded) login.Once { return e }))
+	})
 	t.Run("Nodes", func(t *testing.T) {
 		storetest.Nodes(t, embedded(func(e *sqlstore.Embedded) storetest.NodesStore { return e }))
 	})
@@ -102,17 +105,21 @@ func TestStoreKeepsEveryContract(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			for suite, run := range map[string]func(*testing.T, func(*testing.T) storetest.Durable){
-				"Accounts":    storetest.Accounts,
-				"Identifiers": storetest.Identifiers,
-				"Factors":     storetest.Factors,
-				"Marks":       storetest.Marks,
-				"Methods":     storetest.Methods,
-				"Phones":      storetest.Phones,
-				"Proofs":      storetest.Proofs,
-				"BackupCodes": storetest.BackupCodes,
-				"Links":       storetest.Links,
-				"Revocations": storetest.Revocations,
-				"Audit":       storetest.Audit,
+				"Accounts":        storetest.Accounts,
+				"Identifiers":     storetest.Identifiers,
+				"Factors":         storetest.Factors,
+				"Marks":           storetest.Marks,
+				"Methods":         storetest.Methods,
+				"Phones":          storetest.Phones,
+				"Proofs":          storetest.Proofs,
+				"BackupCodes":     storetest.BackupCodes,
+				"Links":           storetest.Links,
+				"Revocations":     storetest.Revocations,
+				"Audit":           storetest.Audit,
+				"Identities":      storetest.Identities,
+				"IdentityChanges": storetest.IdentityChanges,
+				"Assertions":      storetest.Assertions,
+				"Metadata":        storetest.Metadata,
 			} {
 				t.Run(suite, func(t *testing.T) {
 					run(t, func(t *testing.T) storetest.Durable { t.Helper(); return durable(open(t)) })

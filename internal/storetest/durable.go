@@ -21,6 +21,7 @@ type DurableStore interface {
 	login.Changer
 	login.Links
 	login.Revocations
+	login.Identities
 	audit.Writer
 
 	CreateAccount(ctx context.Context, a account.Account, events ...audit.Event) error
@@ -32,6 +33,8 @@ type DurableStore interface {
 	BindRing(ctx context.Context, fingerprint string) error
 	CheckMarks(ctx context.Context, marks []keyring.Mark) error
 	KeepMarks(ctx context.Context, marks []keyring.Mark) error
+	SavedMetadata(ctx context.Context, provider string) (source string, document []byte, fetched time.Time, err error)
+	SaveMetadata(ctx context.Context, provider, source string, document []byte, fetched time.Time) error
 	Empty(ctx context.Context) (bool, error)
 }
 

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -48,6 +49,13 @@ func Sessions(t *testing.T, open func(t *testing.T) login.Sessions) {
 func sessionComesBack(t *testing.T, s login.Sessions) {
 	ctx, now := deadline(t), start()
 	full, bare := newSession(newAccountID(), now), newSession(newAccountID(), now)
+	full.Previous = now.Add(-time.Hour)
+	fill(reflect.ValueOf(&full.SSO).Elem(), now)
+	for i, v := 0, reflect.ValueOf(full); i < v.NumField(); i++ {
+		if v.Field(i).IsZero() {
+			t.Errorf("%s comes back as it was: the test does not set it", v.Type().Field(i).Name)
+		}
+	}
 	bare.AMR, bare.Tokens, bare.Network, bare.Browser = nil, nil, "", ""
 	for _, want := range []session.Session{full, bare} {
 		must(t, s.CreateSession(ctx, want))
