@@ -135,8 +135,11 @@ type Wish struct {
 	URI     string   // path and query, exactly one leading slash
 	Binding [32]byte // SHA-256 of the app host's browser cookie
 	Needs   session.Level
-	Title   string // the app's title
-	Expires time.Time
+	// Provider is the identity provider whose sign-in alone is accepted
+	// there, by the configuration's name for it; "" for any sign-in.
+	Provider string `json:",omitempty"`
+	Title    string // the app's title
+	Expires  time.Time
 }
 
 // PendingApp is an authenticator between its QR code and its first right code.
