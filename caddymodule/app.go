@@ -84,7 +84,7 @@ func (a *App) provision(set *pages.Set, foreign map[string]Sender) {
 	}
 	a.web = &web.Portal{
 		Config: web.Config{
-			Origin: a.Portal, Combined: a.Layout != "identifier_first", Service: a.Name,
+			Origin: a.Portal, Combined: a.combinedSignIn(), Service: a.Name,
 			Language: a.Language, SessionLife: time.Duration(a.Session.Lifetime),
 		},
 		Machine: a.machine, Reader: e.reader, Tickets: e.short, Hosts: e.hosts, Apps: a,

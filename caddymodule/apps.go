@@ -18,7 +18,10 @@ func (a *App) settle() {
 	lowest, highest := session.LevelSecondFactor, session.LevelNone
 	for _, g := range a.guards {
 		for _, o := range append(g.allOptions(), g.site) {
-			level := needed([]access.Options{o})
+			level := o.Require
+			if level == session.LevelNone || o.Provider != "" { // a provider's sign-in is a full one
+				level = session.LevelSecondFactor
+			}
 			lowest, highest = min(lowest, level), max(highest, level)
 		}
 	}
@@ -26,13 +29,14 @@ func (a *App) settle() {
 	a.machine.Settings.MayTurnOff = highest == session.LevelPassword
 }
 
-// Open lists the apps that a person may open, for the portal's home. Sites
-// with a wildcard have no address to link to.
-func (a *App) Open(of account.Account) []pages.App {
-	p := access.Person{Name: of.Name, Email: of.Email, Groups: of.Groups}
+// Open lists the apps that a person may open, for the portal's home: signed in
+// at that provider, "" for here. Apps that want another provider are nothing to
+// them. Sites with a wildcard have no address to link to.
+func (a *App) Open(of account.Account, provider string) []pages.App {
+	p := access.Person{Name: of.Name, Email: of.Email, Groups: of.Groups, Provider: provider}
 	var apps []pages.App
 	for _, g := range a.guards {
-		if g.site.Decide(p, session.LevelSecondFactor).Denied {
+		if !g.site.Decide(p, session.LevelSecondFactor).Allowed {
 			continue
 		}
 		for _, h := range g.hosts {

@@ -92,13 +92,16 @@ func parseGlobal(d *caddyfile.Dispenser, before any) (any, error) {
 //	        daily_cap      <n>
 //	        sender         <module> { … }
 //	    }
+//	    saml            <name> { … }
+//	    break_glass     <account>…
 //	    audit {
 //	        retention <duration>
 //	    }
 //	}
 //
-// Options come in any order, each once; `hosts`, and in `phone` `countries` and
-// `sender`, may repeat and add up. Only the order of `sender` means something.
+// Options come in any order, each once; `hosts`, `saml` and `break_glass`, and in
+// `phone` `countries` and `sender`, may repeat and add up. Only the order of
+// `sender` means something. samlOption has the block of `saml`.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	e, ok := readDirective(d)
 	if !ok {
@@ -115,7 +118,9 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				v.fault("needs a block; write `sallyport { … }`, or leave it out: every option has a default")
 			default:
 				p.source[""] = where(e.word)
+				before := len(p.faults)
 				p.block(e.blocks[0].entries, appOptions(a), "")
+				p.gaps(a.samlGaps, before)
 			}
 		},
 	}, e, "")
@@ -141,6 +146,8 @@ func appOptions(a *App) []option {
 		{name: "password", usage: "password { … }", needsBlock: true, block: passwordOptions(&a.Password)},
 		{name: "limits", usage: "limits { … }", needsBlock: true, block: limitOptions(&a.Limits)},
 		phoneOption(a),
+		samlOption(a),
+		breakGlassOption(a),
 		{name: "audit", usage: "audit { retention <duration> }", needsBlock: true, block: []option{
 			{name: "retention", usage: "retention <duration>", min: 1, max: 1, set: duration(&a.Audit.Retention)},
 		}},

@@ -67,9 +67,10 @@ func tokenMatcher(h httpcaddyfile.Helper) matcherOf {
 //	}]
 //
 //	<access option> :=
-//	    require second_factor|password
-//	    allow   account|group|email_domain <value>…
-//	    deny    account|group|email_domain <value>…
+//	    require  second_factor|password
+//	    provider <saml name>
+//	    allow    account|group|email_domain <value>…
+//	    deny     account|group|email_domain <value>…
 //
 //	<matcher> := /path* | @name | {
 //	    <inline matcher set>
@@ -127,8 +128,17 @@ func guardOptions(g *Guard, matcher matcherOf) []option {
 func accessOptions(a *Access) []option {
 	return []option{
 		{name: "require", usage: "require second_factor|password", min: 1, max: 1, set: word(&a.Require, "second_factor", "password")},
+		{name: "provider", usage: "provider <saml name>", min: 1, max: 1, set: a.setProvider},
 		{name: "allow", usage: "allow account|group|email_domain <value>…", min: 2, max: -1, many: true, set: a.Allow.set},
 		{name: "deny", usage: "deny account|group|email_domain <value>…", min: 2, max: -1, many: true, set: a.Deny.set},
+	}
+}
+
+// setProvider takes a provider's name, which is always written out.
+func (a *Access) setProvider(v *values) {
+	a.Provider = v.args[0]
+	if problem := checkSAMLName(a.Provider); problem != "" {
+		v.fault("%s", problem)
 	}
 }
 

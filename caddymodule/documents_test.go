@@ -183,6 +183,7 @@ func TestDocumentedDefaultsAreTrue(t *testing.T) {
 		"app.sessions":     {"{\n\tsallyport {\n\t\tsessions redis {\n", "\t\t}\n\t}\n}\n"},
 		"app.sessions.tls": {"{\n\tsallyport {\n\t\tsessions redis rediss://r:1 {\n\t\t\ttls {\n", "\t\t\t}\n\t\t}\n\t}\n}\n"},
 		"app.phone":        {"{\n\tsallyport {\n\t\tphone {\n\t\t\tsender outbox\n", "\t\t}\n\t}\n}\n"},
+		"app.saml":         {"{\n\tsallyport {\n\t\tportal https://login.example.com\n\t\tsaml partner {\n\t\t\tmetadata /partner.xml\n", "\t\t}\n\t}\n}\n"},
 		"guard":            {"app.example.com {\n\tsallyport {\n\t\ttitle App\n", "\t}\n}\n"},
 	}
 	for name, needed := range map[string]string{

@@ -34,6 +34,11 @@ func (h HeaderNames) faults(f *finder) {
 
 func (a Access) faults(f *finder, under string) {
 	f.check(join(under, "require"), a.Require, oneOf("second_factor", "password"))
+	if a.Provider != "" {
+		if problem := checkSAMLName(a.Provider); problem != "" {
+			f.fault(join(under, "provider"), "%s", problem)
+		}
+	}
 	for _, p := range []struct {
 		name   string
 		people People
@@ -61,7 +66,9 @@ func (r Rule) faults(f *finder, path string) {
 	}
 }
 
-func (a Access) empty() bool { return a.Require == "" && a.Allow.empty() && a.Deny.empty() }
+func (a Access) empty() bool {
+	return a.Require == "" && a.Provider == "" && a.Allow.empty() && a.Deny.empty()
+}
 
 func (p People) empty() bool {
 	return len(p.Account) == 0 && len(p.Group) == 0 && len(p.EmailDomain) == 0

@@ -157,8 +157,10 @@ func (v *guardVisit) guard() error {
 	switch {
 	case d.Denied:
 		return v.report("not allowed", func() error { return v.refuseDenied(entry, kind) })
+	case d.NeedProvider != "":
+		return v.report("needs provider "+d.NeedProvider, func() error { return v.refuseSignedOut(kind, needed(options)) })
 	case !d.Allowed:
-		return v.report("needs "+d.NeedLevel.String(), func() error { return v.refuseSignedOut(kind, d.NeedLevel) })
+		return v.report("needs "+d.NeedLevel.String(), func() error { return v.refuseSignedOut(kind, needed(options)) })
 	}
 	return v.pass(entry)
 }
@@ -185,18 +187,26 @@ func (v *guardVisit) entry() (*session.Entry, error) {
 }
 
 func person(e *session.Entry) access.Person {
-	return access.Person{Name: e.Account.Name, Email: e.Account.Email, Groups: e.Account.Groups}
+	return access.Person{Name: e.Account.Name, Email: e.Account.Email, Groups: e.Account.Groups, Provider: e.Provider}
 }
 
-// needed is the level that a sign-in has to reach for all of the options.
-func needed(options []access.Options) session.Level {
-	var need session.Level
+// demand is what a sign-in has to be.
+type demand struct {
+	level    session.Level
+	provider string // where alone, "" for anywhere
+}
+
+// needed is what a sign-in has to be for all of the options. Where they name
+// several providers none will do, and the first is as good as any.
+func needed(options []access.Options) demand {
+	var need demand
 	for _, o := range options {
 		level := o.Require
 		if level == session.LevelNone {
 			level = session.LevelSecondFactor
 		}
-		need = max(need, level)
+		need.level = max(need.level, level)
+		or(&need.provider, o.Provider)
 	}
 	return need
 }

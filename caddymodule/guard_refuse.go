@@ -17,7 +17,7 @@ import (
 
 // refuseSignedOut answers a request that needs a sign-in, each kind in its own
 // way (SPEC A2).
-func (v *guardVisit) refuseSignedOut(kind access.RequestKind, needs session.Level) error {
+func (v *guardVisit) refuseSignedOut(kind access.RequestKind, needs demand) error {
 	v.arrival = withID(v.arrival, v.r)
 	v.noStore()
 	if !v.app.engine.ready.Load() {
@@ -43,7 +43,7 @@ func (v *guardVisit) refuseSignedOut(kind access.RequestKind, needs session.Leve
 }
 
 // toSignIn sends the browser to sign in, with what it came for sealed.
-func (v *guardVisit) toSignIn(status int, uri string, needs session.Level) error {
+func (v *guardVisit) toSignIn(status int, uri string, needs demand) error {
 	target, err := v.signInAddress(uri, needs)
 	if err != nil {
 		return err
@@ -55,14 +55,14 @@ func (v *guardVisit) toSignIn(status int, uri string, needs session.Level) error
 
 // signInAddress binds the browser to the wish by a cookie of this host, and
 // gives the address of the portal's sign-in page.
-func (v *guardVisit) signInAddress(uri string, needs session.Level) (string, error) {
+func (v *guardVisit) signInAddress(uri string, needs demand) (string, error) {
 	binding, err := v.app.web.Bind(v.w, v.r, v.arrival)
 	if err != nil {
 		return "", err
 	}
 	wish, err := v.app.web.SealWish(login.Wish{
 		Host: v.arrival.Host, Secure: v.arrival.Secure, URI: web.LocalPath(uri), Binding: binding,
-		Needs: needs, Title: v.title(), Expires: time.Now().Add(web.WishLife),
+		Needs: needs.level, Provider: needs.provider, Title: v.title(), Expires: time.Now().Add(web.WishLife),
 	})
 	if err != nil {
 		return "", err

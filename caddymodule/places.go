@@ -22,7 +22,7 @@ func (a *App) findPlaces() error {
 	if err != nil {
 		return err
 	}
-	if err := slices.Concat(placeFaults(w.reachable(), a.Hosts), w.faults(), w.unknownHosts(), w.missed(a.borrowed)).err(); err != nil {
+	if err := slices.Concat(placeFaults(w.reachable(), a.Hosts), w.faults(), a.unknownProviders(w), w.unknownHosts(), w.missed(a.borrowed)).err(); err != nil {
 		return err
 	}
 	if warning := separateSignIns(a, w.places); warning != "" {

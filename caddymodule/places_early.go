@@ -19,7 +19,7 @@ func (a *App) checkPlaces() error {
 	if err != nil {
 		return err
 	}
-	return slices.Concat(placeFaults(w.reachable(), a.Hosts), w.faults()).err()
+	return slices.Concat(placeFaults(w.reachable(), a.Hosts), w.faults(), a.unknownProviders(w)).err()
 }
 
 // rawRoute is a route that has not been loaded yet.

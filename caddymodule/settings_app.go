@@ -81,6 +81,16 @@ type App struct {
 	// Codes by text message and call. Default: none.
 	Phone *Phone `json:"phone,omitempty"`
 
+	// Identity providers where people sign in instead of here. They need
+	// `portal`. Default: none.
+	SAML []SAML `json:"saml,omitempty"`
+
+	// Accounts, by name or e-mail address, that get in by password though
+	// their domain is a provider's: for the day on which the provider is away.
+	// Each use is an alarm in the audit. Their owners need a password and a
+	// second factor here. Default: none.
+	BreakGlass []string `json:"break_glass,omitempty"`
+
 	// The record of security events.
 	Audit Audit `json:"audit,omitzero"`
 

@@ -63,6 +63,11 @@ type Access struct {
 	// Default: `second_factor`.
 	Require string `json:"require,omitempty"`
 
+	// The identity provider, by the name of its `saml` block, whose sign-in
+	// alone is accepted; its sign-in satisfies `require`. Who is signed in in
+	// another way is sent there. Default: any sign-in.
+	Provider string `json:"provider,omitempty"`
+
 	// Who may pass: any one match is enough. A rule's replaces the site's.
 	// Default: every account.
 	Allow People `json:"allow,omitzero"`

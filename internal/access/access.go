@@ -46,18 +46,25 @@ type Options struct {
 	// Require is the least level; LevelNone in a rule is the site's, and in a
 	// site LevelSecondFactor.
 	Require session.Level
+	// Provider is the identity provider, by the configuration's name for it,
+	// whose sign-in alone is accepted; "" in a rule is the site's, and in a
+	// site any sign-in.
+	Provider string
 	// Allow: any one match is enough; none is every account.
 	Allow []Term
 	// Deny wins over Allow.
 	Deny []Term
 }
 
-// Merge gives a rule's options with what it inherits: its Require and Allow
-// replace the site's where set, its Deny adds to it.
+// Merge gives a rule's options with what it inherits: its Require, Provider
+// and Allow replace the site's where set, its Deny adds to it.
 func Merge(site, rule Options) Options {
 	merged := site
 	if rule.Require != session.LevelNone {
 		merged.Require = rule.Require
+	}
+	if rule.Provider != "" {
+		merged.Provider = rule.Provider
 	}
 	if len(rule.Allow) > 0 {
 		merged.Allow = rule.Allow
@@ -71,15 +78,22 @@ type Person struct {
 	Name   string // account.Account.Name
 	Email  string
 	Groups []string
+	// Provider is where this very session was signed in, by the
+	// configuration's name for it; "" for a sign-in here.
+	Provider string
 }
 
-// Decision is the answer for one person. At most one of Denied and NeedLevel
-// stands against passing; Denied is told first, so that nobody proves a second
-// factor only to read that they may not pass.
+// Decision is the answer for one person. At most one of Denied, NeedProvider
+// and NeedLevel stands against passing, and it is told in this order: nobody is
+// to prove anything only to read that they may not pass, or that it had to be
+// proved elsewhere.
 type Decision struct {
 	Allowed bool
 	// Denied: this person may not pass, however well they prove themselves.
 	Denied bool
+	// NeedProvider is the identity provider to sign in at, since the session
+	// is from elsewhere; "" for nothing.
+	NeedProvider string
 	// NeedLevel is the level still to be proved; LevelNone for nothing.
 	NeedLevel session.Level
 }
@@ -88,6 +102,9 @@ type Decision struct {
 func (o Options) Decide(p Person, level session.Level) Decision {
 	if !o.admits(p) {
 		return Decision{Denied: true}
+	}
+	if o.Provider != "" && o.Provider != p.Provider {
+		return Decision{NeedProvider: o.Provider}
 	}
 	need := o.Require
 	if need == session.LevelNone { // forgotten is not permitted
@@ -100,15 +117,24 @@ func (o Options) Decide(p Person, level session.Level) Decision {
 }
 
 // DecideAll is Decide where every one of several options must be satisfied:
-// for a path that more than one rule could mean. None at all is a denial.
+// for a path that more than one rule could mean. None at all is a denial, and
+// so are two identity providers: no session is from both.
 func DecideAll(all []Options, p Person, level session.Level) Decision {
 	result := Decision{Allowed: len(all) > 0, Denied: len(all) == 0}
+	provider := ""
 	for _, o := range all {
 		d := o.Decide(p, level)
-		if d.Denied {
-			return d
+		if d.Denied || provider != "" && o.Provider != "" && o.Provider != provider {
+			return Decision{Denied: true}
 		}
-		if !d.Allowed {
+		if o.Provider != "" {
+			provider = o.Provider
+		}
+		switch {
+		case d.Allowed || result.NeedProvider != "":
+		case d.NeedProvider != "":
+			result = Decision{NeedProvider: d.NeedProvider}
+		default:
 			result = Decision{NeedLevel: max(result.NeedLevel, d.NeedLevel)}
 		}
 	}

@@ -20,6 +20,7 @@ func TestRuleInheritsWhatItDoesNotSet(t *testing.T) {
 	for name, c := range map[string]struct{ rule, want Options }{
 		"nothing set": {Options{}, site},
 		"require":     {Options{Require: pwd}, Options{Require: pwd, Allow: site.Allow, Deny: site.Deny}},
+		"provider":    {Options{Provider: "partner"}, Options{Require: second, Provider: "partner", Allow: site.Allow, Deny: site.Deny}},
 		"allow replaces": {
 			Options{Allow: []Term{{Group, "ops"}}},
 			Options{Require: second, Allow: []Term{{Group, "ops"}}, Deny: site.Deny},
@@ -32,6 +33,13 @@ func TestRuleInheritsWhatItDoesNotSet(t *testing.T) {
 		if diff := cmp.Diff(c.want, Merge(site, c.rule)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
+	}
+	partner := Options{Provider: "partner"}
+	if got := Merge(partner, Options{Require: pwd}).Provider; got != "partner" {
+		t.Errorf("a rule that names no provider is for %q", got)
+	}
+	if got := Merge(partner, Options{Provider: "other"}).Provider; got != "other" {
+		t.Errorf("a rule that names another provider is for %q", got)
 	}
 	if len(site.Deny) != 1 {
 		t.Error("the site's own options changed")
@@ -98,6 +106,62 @@ func TestHostileAddressesHaveNoDomain(t *testing.T) {
 	// The Kelvin sign lower-cases to k.
 	if (Options{Allow: []Term{{EmailDomain, "k.com"}}}).Decide(Person{Email: "a@\u212A.com"}, second).Allowed {
 		t.Error("the Kelvin sign passes for k")
+	}
+}
+
+// SPEC A1: nobody's word but the provider's opens a site that names one.
+func TestOnlyTheProvidersSignInPasses(t *testing.T) {
+	t.Parallel()
+	deny := []Term{{Account, "alice"}}
+	need := Decision{NeedProvider: "partner"}
+	for name, c := range map[string]struct {
+		options Options
+		from    string
+		level   session.Level
+		want    Decision
+	}{
+		"from there":                {Options{Provider: "partner"}, "partner", second, Decision{Allowed: true}},
+		"from here":                 {Options{Provider: "partner"}, "", second, need},
+		"from another":              {Options{Provider: "partner"}, "other", second, need},
+		"in another case":           {Options{Provider: "partner"}, "Partner", second, need},
+		"a part of the name":        {Options{Provider: "partner"}, "part", second, need},
+		"before the level":          {Options{Provider: "partner"}, "", none, need},
+		"from there, level missing": {Options{Provider: "partner"}, "partner", pwd, Decision{NeedLevel: second}},
+		"a password is enough":      {Options{Provider: "partner", Require: pwd}, "", second, need},
+		"denied first":              {Options{Provider: "partner", Deny: deny}, "", second, Decision{Denied: true}},
+		"none named":                {Options{}, "partner", second, Decision{Allowed: true}},
+	} {
+		if got := c.options.Decide(Person{Name: "alice", Provider: c.from}, c.level); got != c.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// A path that two rules with two providers could mean is nobody's.
+func TestProvidersOfSeveralOptions(t *testing.T) {
+	t.Parallel()
+	a, b, whatever := Options{Provider: "a"}, Options{Provider: "b"}, Options{}
+	deny := Options{Deny: []Term{{Account, "alice"}}}
+	for name, c := range map[string]struct {
+		all   []Options
+		from  string
+		level session.Level
+		want  Decision
+	}{
+		"one names it":         {[]Options{whatever, a, whatever}, "a", second, Decision{Allowed: true}},
+		"from elsewhere":       {[]Options{whatever, a, whatever}, "b", second, Decision{NeedProvider: "a"}},
+		"the level later":      {[]Options{whatever, a}, "", none, Decision{NeedProvider: "a"}},
+		"the level before":     {[]Options{a, whatever}, "", none, Decision{NeedProvider: "a"}},
+		"the level, from it":   {[]Options{a, whatever}, "a", pwd, Decision{NeedLevel: second}},
+		"two, from the first":  {[]Options{a, whatever, b}, "a", second, Decision{Denied: true}},
+		"two, from the second": {[]Options{a, b}, "b", second, Decision{Denied: true}},
+		"two, from neither":    {[]Options{a, b}, "", second, Decision{Denied: true}},
+		"the same twice":       {[]Options{a, a}, "a", second, Decision{Allowed: true}},
+		"denied later":         {[]Options{a, deny}, "", second, Decision{Denied: true}},
+	} {
+		if got := DecideAll(c.all, Person{Name: "alice", Provider: c.from}, c.level); got != c.want {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }
 

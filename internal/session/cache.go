@@ -35,8 +35,11 @@ type Entry struct {
 	Account account.Account
 	Token   Token
 	AMR     []string
-	Expires time.Time
-	Idle    time.Duration
+	// Provider is the identity provider where the person signed in, by the
+	// configuration's name for it; "" for a sign-in here.
+	Provider string
+	Expires  time.Time
+	Idle     time.Duration
 	// Known is when the entry was read from the stores.
 	Known time.Time
 

@@ -82,6 +82,9 @@ func (r *Reader) Read(ctx context.Context, k Key) (*Entry, error) {
 		Session: s.ID, Account: a, Token: t, AMR: s.AMR,
 		Expires: s.Expires, Idle: s.Idle, Known: now,
 	}
+	if s.SSO != nil {
+		e.Provider = s.SSO.Provider
+	}
 	used, err := r.lastUse(ctx, s, now)
 	if err != nil {
 		return nil, err

@@ -95,6 +95,21 @@ func TestReadDeniesWhateverIsWrong(t *testing.T) {
 	}
 }
 
+// What a guard asks of a session is where it was signed in: the record says it,
+// and nothing else.
+func TestEntryTellsWhereItWasSignedIn(t *testing.T) {
+	t.Parallel()
+	at := noon
+	for want, sso := range map[string]*session.SSO{"": nil, "partner": {Provider: "partner", Entity: "https://idp.example", NameID: "x"}} {
+		m, k := open(t)
+		m.s.SSO = sso
+		e, err := node(m, &at).Read(context.Background(), k)
+		if err != nil || e.Provider != want {
+			t.Errorf("%q, want %q: %v", e.Provider, want, err)
+		}
+	}
+}
+
 // TestIdleSessionEndsButNotOneUsedOnAnotherNode: T103.
 func TestIdleSessionEndsButNotOneUsedOnAnotherNode(t *testing.T) {
 	t.Parallel()

@@ -9,8 +9,12 @@ import (
 // home is the portal's root for somebody signed in (SPEC B6).
 func home(v *visit) error {
 	left, _ := v.person.Factors.BackupLeft()
+	provider := ""
+	if sso := v.person.Session.SSO; sso != nil {
+		provider = sso.Provider
+	}
 	view := pages.Home{
-		Frame: v.frame(), Apps: v.Apps.Open(v.person.Account),
+		Frame: v.frame(), Apps: v.Apps.Open(v.person.Account, provider),
 		SecondStep: v.person.Factors.Protected(), BackupCodes: left, LastSignIn: v.person.Session.Previous,
 	}
 	return v.show(http.StatusOK, view)

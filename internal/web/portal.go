@@ -47,7 +47,9 @@ type Hosts interface {
 
 // Apps lists what a person may open.
 type Apps interface {
-	Open(a account.Account) []pages.App
+	// Open lists for an account that is signed in at the identity provider of
+	// that name in the configuration; "" for here.
+	Open(a account.Account, provider string) []pages.App
 }
 
 // Portal serves the pages. It is safe for concurrent use and holds no state

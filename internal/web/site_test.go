@@ -82,7 +82,7 @@ func (knownHosts) Known(_ context.Context, host string) (bool, error) { return h
 
 type noApps struct{}
 
-func (noApps) Open(account.Account) []pages.App {
+func (noApps) Open(account.Account, string) []pages.App {
 	return []pages.App{{Name: "App", URL: appURL + "/"}}
 }
 
