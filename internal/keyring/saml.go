@@ -86,7 +86,7 @@ func (r *Ring) samlKeys(p Purpose) (out []SAMLKey) {
 
 // WithSAML gives a ring with an active key of each SAML purpose, made where
 // there was none. A ring that has both is given back itself. Making a key takes
-// a good part of a second, on a small machine some.
+// tenths of a second, on a small machine seconds.
 func (r *Ring) WithSAML(now time.Time) (*Ring, error) {
 	next := r
 	for _, p := range Purposes() {

@@ -120,7 +120,7 @@ func TestSAMLKeysSurviveTheFile(t *testing.T) {
 	if ring.SAMLSigningKeys()[0].Private().Equal(ring.SAMLDecryptionKeys()[0].Private()) {
 		t.Error("one key serves two purposes")
 	}
-	if ring.SAMLSigningKeys()[0].Private() != ring.SAMLSigningKeys()[0].Private() {
+	if first, again := ring.SAMLSigningKeys()[0], ring.SAMLSigningKeys()[0]; first.Private() != again.Private() {
 		t.Error("the key is parsed for each call")
 	}
 }
