@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the programs that the tests run, where they are missing and where
 # that needs no more than apt-get. The tests start servers of their own on
-# loopback ports; services that Debian starts on installing are not used.
+# loopback ports; services that Debian starts on installing are not used
+# (Apache is among them: simplesamlphp brings it in).
 set -euo pipefail
 
 # program:Debian package
@@ -12,7 +13,12 @@ tools=(
 	oathtool:oathtool
 	zbarimg:zbar-tools
 	certutil:libnss3-tools
-	npm:npm          # fetches the accessibility checker
+	npm:npm          # fetches the accessibility checker and an identity provider
+	node:nodejs      # runs that provider
+	php:php-cli      # runs the other one, SimpleSAMLphp
+	php-dom:php-xml  # which does not ask for its extensions itself
+	php-mbstring:php-mbstring
+	simplesamlphp:simplesamlphp
 	wrk:wrk
 	openssl:openssl
 	python3:python3  # runs the receiver of docs/webhook.md
@@ -30,6 +36,8 @@ have() {
 	case $1 in
 		initdb) command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' ;;
 		chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
+		php-*) php -r "exit(extension_loaded('${1#php-}') ? 0 : 1);" 2>&1 ;;
+		simplesamlphp) compgen -G /usr/share/simplesamlphp/www/index.php ;;
 		*) command -v "$1" ;;
 	esac >/dev/null
 }

@@ -68,7 +68,8 @@ func (o *operation) showKeys() keyList {
 	return list
 }
 
-// addKey makes a key that is accepted and not yet used.
+// addKey makes a key that is accepted and not yet used, or the first of its
+// purpose.
 func addKey(o *operation, said keyArguments) (any, error) {
 	return o.changeRing(audit.KeyAdded, said, func(r *keyring.Ring) (*keyring.Ring, uint32, error) {
 		return r.Add(keyring.Purpose(said.Purpose), o.now)
@@ -169,12 +170,9 @@ func reloadKeys(o *operation, _ noArguments) (any, error) {
 func (o *operation) changeRing(name audit.Name, said keyArguments, change func(*keyring.Ring) (*keyring.Ring, uint32, error)) (any, error) {
 	changingKeys.Lock()
 	defer changingKeys.Unlock()
-	ring, err := keyring.Load(o.engine.keyFile)
+	ring, err := o.engine.reread()
 	if err != nil {
 		return nil, refuse(http.StatusConflict, "%s", err)
-	}
-	if ring.Fingerprint() != o.engine.keys.Load().ring.Fingerprint() {
-		return nil, refuse(http.StatusConflict, "the file %s holds another key ring than the running one", o.engine.keyFile)
 	}
 	next, version, err := change(ring)
 	if errors.Is(err, keyring.ErrUnknownKey) || errors.Is(err, keyring.ErrActiveKey) {
@@ -187,28 +185,13 @@ func (o *operation) changeRing(name audit.Name, said keyArguments, change func(*
 	if err != nil {
 		return nil, refuseValue("%s", err)
 	}
-	// Compared before the file is changed, remembered after: a file that could
-	// not be written must not be taken for an older copy.
-	err = o.engine.durable.CheckMarks(o.ctx, next.Marks())
-	if errors.Is(err, sqlstore.ErrOldRing) {
+	err = o.engine.keepRing(o.ctx, ring, next)
+	if errors.Is(err, sqlstore.ErrOldRing) || errors.Is(err, errKeyFile) {
 		return nil, refuse(http.StatusConflict, "%s", err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if next != ring {
-		if err := next.Save(o.engine.keyFile); err != nil {
-			return nil, refuse(http.StatusConflict, "%s", err)
-		}
-	}
-	if err := o.engine.durable.KeepMarks(o.ctx, next.Marks()); err != nil {
-		return nil, err
-	}
-	if err := o.engine.useKeys(next); err != nil {
-		return nil, err
-	}
-	// Remembered sessions may stand on a cookie that no key opens any more.
-	o.engine.cache.Reset()
 	e := o.event(name, account.Account{})
 	if version > 0 {
 		e.Subject = fmt.Sprintf("%s key %d", said.Purpose, version)

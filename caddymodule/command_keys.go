@@ -18,7 +18,7 @@ func keysCommand() *cobra.Command {
 	f.on(c)
 	c.AddCommand(
 		keyCommand(f, "list", "Lists the keys in force, without the keys themselves", 0),
-		keyCommand(f, "add", "Makes a key that is accepted and not yet used", 1),
+		keyCommand(f, "add", "Makes a key that is accepted and not yet used, or the first of its purpose", 1),
 		keyCommand(f, "promote", "Uses for everything new a key that all nodes accept", 2),
 		keyCommand(f, "retire", "Ends a key that is not in use", 2),
 		keyCommand(f, "reload", "Puts the file in force that was copied to this node", 0),

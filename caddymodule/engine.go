@@ -65,17 +65,24 @@ type engine struct {
 	ready  atomic.Bool
 	// retention of audit events, as the newest configuration says.
 	retention atomic.Int64
+	// samlOnly is nil until a configuration needs keys for SAML, and then
+	// whether this is the only node.
+	samlOnly  atomic.Pointer[bool]
+	samlTold  atomic.Pointer[bool] // the value of samlOnly that the log was told of
+	samlLater chan struct{}        // wakes addSAMLLater
 
 	mu      sync.Mutex
 	started bool
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 	stops   []func()
-	closes  []func() error // the stores, which other engines may have too
-	hosts   *hostSet
-	nodes   *nodeSet
-	logs    *logSet
-	metrics *metrics
+	// unrecorded events are from before there was an audit log.
+	unrecorded []audit.Event
+	closes     []func() error // the stores, which other engines may have too
+	hosts      *hostSet
+	nodes      *nodeSet
+	logs       *logSet
+	metrics    *metrics
 }
 
 // engineKeys are the ring and what is made from it.
@@ -96,6 +103,7 @@ func newEngine(durable *sqlstore.Store, short shortStore, keyFile string, gate *
 	e := &engine{
 		durable: durable, short: short, keyFile: keyFile, closes: []func() error{short.Close, durable.Close},
 		node: secret.Token(16).Reveal(), log: logs.logger(), logs: logs, gate: gate, metrics: newMetrics(),
+		samlLater: make(chan struct{}, 1),
 	}
 	e.reader = &session.Reader{
 		Sessions: short, Activity: short, Accounts: durable, Now: time.Now,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/internal/keyring"
 	"github.com/sallyport-auth/sallyport/internal/redisstore"
 	"github.com/sallyport-auth/sallyport/internal/session"
 	"github.com/sallyport-auth/sallyport/internal/sqlstore"
@@ -102,7 +103,8 @@ func permanent(err error) bool {
 
 // open brings the database to this release's schema, loads the keys and makes
 // sure that they are the database's own. Only the migration may take long, and
-// only of a database that has just answered.
+// only of a database that has just answered; and the making of keys, which asks
+// nobody.
 func (e *engine) open(ctx context.Context) error {
 	if err := within(ctx, e.durable.Ping); err != nil {
 		return err
@@ -110,7 +112,14 @@ func (e *engine) open(ctx context.Context) error {
 	if err := e.durable.Migrate(ctx); err != nil {
 		return err
 	}
-	return within(ctx, e.prepare)
+	ring, err := e.loadKeys(ctx)
+	if err != nil {
+		return err
+	}
+	if err := within(ctx, func(ctx context.Context) error { return e.prepare(ctx, ring) }); err != nil {
+		return err
+	}
+	return e.addSAMLKeys(ctx)
 }
 
 func within(ctx context.Context, f func(context.Context) error) error {
@@ -119,11 +128,7 @@ func within(ctx context.Context, f func(context.Context) error) error {
 	return f(ctx)
 }
 
-func (e *engine) prepare(ctx context.Context) error {
-	ring, err := e.loadKeys(ctx)
-	if err != nil {
-		return err
-	}
+func (e *engine) prepare(ctx context.Context, ring *keyring.Ring) error {
 	if err := e.durable.BindRing(ctx, ring.Fingerprint()); err != nil {
 		return err
 	}

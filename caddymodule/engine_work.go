@@ -15,8 +15,11 @@ func (e *engine) begin(ctx context.Context) {
 	e.done.Go(func() { e.nodes.run(ctx) })
 	e.done.Go(func() { e.revoke(ctx) })
 	e.done.Go(func() { e.prune(ctx) })
+	e.done.Go(func() { e.addSAMLLater(ctx) })
 	e.done.Go(func() { e.watchCodes(ctx) })
 	e.ready.Store(true)
+	e.Record(ctx, e.unrecorded...)
+	e.unrecorded = nil
 	e.log.Info("ready", "node", e.node)
 }
 

@@ -9,14 +9,17 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/secret"
 )
 
-// check finds what would make a ring unsafe or unusable.
+// check finds what would make a ring unsafe or unusable, and has the SAML keys
+// parsed.
 func (r *Ring) check() error {
 	if r.id.Len() < KeyBytes {
 		return fmt.Errorf("the ring's id has fewer than %d bytes", KeyBytes)
 	}
 	active := map[Purpose]int{}
 	seen := map[Version]bool{}
-	for _, k := range r.keys {
+	some := map[Purpose]bool{}
+	for i := range r.keys {
+		k := &r.keys[i]
 		name := fmt.Sprintf("%s key %d", k.Purpose, k.Version.Version)
 		id := Version{Purpose: k.Purpose, Version: k.Version.Version}
 		if seen[id] {
@@ -25,12 +28,15 @@ func (r *Ring) check() error {
 		if err := k.check(); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		seen[id] = true
+		seen[id], some[k.Purpose] = true, true
 		if k.State == Active {
 			active[k.Purpose]++
 		}
 	}
 	for _, p := range Purposes() {
+		if p.optional() && !some[p] {
+			continue
+		}
 		if active[p] != 1 {
 			return fmt.Errorf("purpose %s has %d active keys, it needs exactly one", p, active[p])
 		}
@@ -38,7 +44,7 @@ func (r *Ring) check() error {
 	return nil
 }
 
-func (k key) check() error {
+func (k *key) check() error {
 	switch {
 	case !slices.Contains(Purposes(), k.Purpose):
 		return errors.New("unknown purpose")
@@ -49,23 +55,43 @@ func (k key) check() error {
 	case k.material.Len() < KeyBytes:
 		// securecookie takes a key of five bytes without a word.
 		return fmt.Errorf("it has %d bytes and needs at least %d", k.material.Len(), KeyBytes)
-	case k.material.Len() > 1024:
+	case k.material.Len() > k.Purpose.maxBytes():
 		return fmt.Errorf("it has %d bytes, which is no key", k.material.Len())
 	case k.Purpose == Assertion:
 		_, err := parseAssertion(k.material)
 		return err
+	case k.Purpose.optional():
+		return k.openSAML()
 	}
 	return nil
 }
 
+// maxBytes is the most that a key's material may take.
+func (p Purpose) maxBytes() int {
+	if p.optional() {
+		return maxSAMLBytes
+	}
+	return 1024
+}
+
+func (k *key) openSAML() (err error) {
+	k.saml, err = parseSAML(k.Version.Version, k.material)
+	return err
+}
+
 func newKey(p Purpose, version uint32, state State, now time.Time) (key, error) {
 	k := key{Version: Version{Purpose: p, Version: version, State: state, Created: now.UTC().Truncate(time.Second)}}
-	if p != Assertion {
-		k.material = secret.NewKey(KeyBytes)
-		return k, nil
-	}
 	var err error
-	k.material, err = newAssertion()
+	switch p {
+	case Assertion:
+		k.material, err = newAssertion()
+	case SAMLSigning, SAMLDecryption:
+		if k.material, err = newSAML(p, now); err == nil {
+			err = k.openSAML()
+		}
+	default:
+		k.material = secret.NewKey(KeyBytes)
+	}
 	return k, err
 }
 

@@ -17,7 +17,7 @@ import (
 // fileFormat is the number of the file's layout.
 const fileFormat = 1
 
-// maxFileBytes bounds what Load reads: some thousand keys.
+// maxFileBytes bounds what Load reads: some thousand keys, or two hundred of SAML.
 const maxFileBytes = 1 << 20
 
 // ErrPermissions: the file or its folder is open to others than its owner.
@@ -38,10 +38,14 @@ type keyFile struct {
 	Key     []byte    `json:"key"`
 }
 
-// New makes a ring with one active key of each purpose, without a file.
+// New makes a ring with one active key of each purpose but those for SAML, which
+// WithSAML adds, without a file.
 func New(now time.Time) (*Ring, error) {
 	ring := &Ring{id: secret.NewKey(KeyBytes)}
 	for _, p := range Purposes() {
+		if p.optional() {
+			continue
+		}
 		k, err := newKey(p, 1, Active, now)
 		if err != nil {
 			return nil, err
@@ -52,34 +56,42 @@ func New(now time.Time) (*Ring, error) {
 	return ring, nil
 }
 
-// Create makes a new ring in a new file of mode 0600. A missing folder is made
-// with mode 0700; one that others may write to is refused with ErrPermissions.
-// An existing file is never touched: the error then wraps fs.ErrExist.
+// Create makes a new ring, as New does, in a new file, as SaveNew does.
 func Create(path string, now time.Time) (*Ring, error) {
 	ring, err := New(now)
 	if err != nil {
 		return nil, err
 	}
+	if err := ring.SaveNew(path); err != nil {
+		return nil, err
+	}
+	return ring, nil
+}
+
+// SaveNew writes a ring to a new file of mode 0600. A missing folder is made
+// with mode 0700; one that others may write to is refused with ErrPermissions.
+// An existing file is never touched: the error then wraps fs.ErrExist.
+func (r *Ring) SaveNew(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("create key ring folder: %w", err)
+		return fmt.Errorf("create key ring folder: %w", err)
 	}
 	if err := checkFolder(filepath.Dir(path)); err != nil { // as Load would at the next start
-		return nil, fmt.Errorf("create key ring: %w", err)
+		return fmt.Errorf("create key ring: %w", err)
 	}
-	temporary, err := ring.write(path)
+	temporary, err := r.write(path)
 	if err != nil {
-		return nil, fmt.Errorf("create key ring: %w", err)
+		return fmt.Errorf("create key ring: %w", err)
 	}
 	defer os.Remove(temporary)
 	// A hard link fails when the name exists, where a rename would replace the
 	// keys of a running installation; and the name never holds half a file.
 	if err := os.Link(temporary, path); err != nil {
-		return nil, fmt.Errorf("create key ring: %w", err)
+		return fmt.Errorf("create key ring: %w", err)
 	}
 	if err := syncFolder(path); err != nil {
-		return nil, fmt.Errorf("create key ring: %w", err)
+		return fmt.Errorf("create key ring: %w", err)
 	}
-	return ring, nil
+	return nil
 }
 
 // Load reads and checks a ring. A file that its group or others may read or

@@ -1,11 +1,12 @@
 // Package keyring holds the versioned keys of a Sallyport installation and
 // everything that is done with them: cookies, sealing at rest, peppers, look-up
-// hashes, signed admin calls and the key that signs identity assertions.
+// hashes, signed admin calls, the key that signs identity assertions, and the
+// keys for SAML.
 //
 // It knows one JSON file and its permissions. It does not know which accounts,
 // sessions or databases the results end up in, nor the configuration. Keys
-// never leave it in clear except as a pepper, which has a type of its own that
-// does not print.
+// never leave it in clear except as a pepper and a SAML key, which have types of
+// their own that do not print.
 //
 // A Ring never changes: Add, Promote and Retire give a new one. So handlers
 // share a Ring without locks.
@@ -25,7 +26,8 @@ import (
 // Purpose says what a key is for. A key never serves two purposes.
 type Purpose string
 
-// The purposes. A ring has exactly one active key of each.
+// The purposes. A ring has exactly one active key of each; of the SAML purposes,
+// which not every installation needs, it may also have no key at all.
 const (
 	// Cookie keys make the hash and block keys of gorilla/securecookie.
 	Cookie Purpose = "cookie"
@@ -39,18 +41,28 @@ const (
 	Admin Purpose = "admin"
 	// Assertion keys are P-256 private keys that sign the JWT for apps (ES256).
 	Assertion Purpose = "assertion"
+	// SAMLSigning keys are RSA keys, each with its certificate, that sign what
+	// is sent to identity providers.
+	SAMLSigning Purpose = "saml-signing"
+	// SAMLDecryption keys are RSA keys, each with its certificate, that decrypt
+	// what identity providers send.
+	SAMLDecryption Purpose = "saml-decryption"
 )
 
 // Purposes lists all purposes in the order of the file.
 func Purposes() []Purpose {
-	return []Purpose{Cookie, Seal, Pepper, Lookup, Admin, Assertion}
+	return []Purpose{Cookie, Seal, Pepper, Lookup, Admin, Assertion, SAMLSigning, SAMLDecryption}
 }
+
+// optional purposes are those of which a ring may have no key.
+func (p Purpose) optional() bool { return p == SAMLSigning || p == SAMLDecryption }
 
 // State says what a key may still do.
 type State string
 
-// The states of a key. Add makes an accepted key, Promote makes it active and
-// the former active one accepted, Retire ends it.
+// The states of a key. Add makes an accepted key (an active one where there was
+// none), Promote makes it active and the former active one accepted, Retire ends
+// it.
 const (
 	// Active keys make and check values.
 	Active State = "active"
@@ -85,6 +97,7 @@ type Version struct {
 type key struct {
 	Version
 	material secret.Bytes
+	saml     SAMLKey // of the SAML purposes, parsed once for all requests
 }
 
 // Ring is a set of versioned keys. It is safe for concurrent use.
@@ -113,10 +126,17 @@ func (r *Ring) Versions() []Version {
 	return out
 }
 
-// ActiveVersion is the version of the active key of a purpose.
-func (r *Ring) ActiveVersion(p Purpose) uint32 { return r.active(p).Version.Version }
+// ActiveVersion is the version of the active key of a purpose; 0 of a SAML
+// purpose that has no key.
+func (r *Ring) ActiveVersion(p Purpose) uint32 {
+	if p.optional() && len(r.accepted(p)) == 0 {
+		return 0
+	}
+	return r.active(p).Version.Version
+}
 
 // Add gives a ring with one more, accepted key of the purpose, and its version.
+// The first key of a SAML purpose is active at once: there is none to wait for.
 func (r *Ring) Add(p Purpose, now time.Time) (*Ring, uint32, error) {
 	if !slices.Contains(Purposes(), p) {
 		return nil, 0, fmt.Errorf("add key: unknown purpose %q", p)
@@ -130,7 +150,11 @@ func (r *Ring) Add(p Purpose, now time.Time) (*Ring, uint32, error) {
 	if next == 0 {
 		return nil, 0, fmt.Errorf("add key: purpose %s has no version left", p)
 	}
-	added, err := newKey(p, next, Accepted, now)
+	state := Accepted
+	if next == 1 {
+		state = Active
+	}
+	added, err := newKey(p, next, state, now)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -178,7 +202,8 @@ func (r *Ring) Retire(p Purpose, version uint32) (*Ring, error) {
 	return &Ring{id: r.id, keys: keys}, nil
 }
 
-// active relies on check having found exactly one active key per purpose.
+// active relies on check having found exactly one active key per purpose. It is
+// not for optional purposes.
 func (r *Ring) active(p Purpose) key {
 	for _, k := range r.keys {
 		if k.Purpose == p && k.State == Active {
@@ -200,10 +225,13 @@ func (r *Ring) usable(p Purpose, version uint32) (key, error) {
 
 // accepted lists the keys that may check values: the active one, then the
 // others from the newest to the oldest.
-func (r *Ring) accepted(p Purpose) []key {
-	out := []key{r.active(p)}
+func (r *Ring) accepted(p Purpose) (out []key) {
 	for _, k := range slices.Backward(r.keys) {
-		if k.Purpose == p && k.State == Accepted {
+		switch {
+		case k.Purpose != p:
+		case k.State == Active:
+			out = slices.Insert(out, 0, k)
+		case k.State == Accepted:
 			out = append(out, k)
 		}
 	}

@@ -48,10 +48,14 @@ func rotate(t *testing.T, ring *keyring.Ring, p keyring.Purpose) *keyring.Ring {
 	return must[*keyring.Ring](t)(ring.Promote(p, version))
 }
 
-func TestNewRingHasOneActiveKeyOfEachPurpose(t *testing.T) {
+// ordinary are the purposes of which every ring has a key.
+var ordinary = []keyring.Purpose{keyring.Cookie, keyring.Seal, keyring.Pepper, keyring.Lookup, keyring.Admin, keyring.Assertion}
+
+// SAML keys take long to make, and most installations need none.
+func TestNewRingHasOneActiveKeyOfEachPurposeButSAML(t *testing.T) {
 	t.Parallel()
 	var want []keyring.Version
-	for _, p := range keyring.Purposes() {
+	for _, p := range ordinary {
 		want = append(want, keyring.Version{Purpose: p, Version: 1, State: keyring.Active, Created: start})
 	}
 	if diff := cmp.Diff(want, newRing(t).Versions()); diff != "" {
@@ -66,7 +70,7 @@ func TestRotationGoesAddPromoteRetire(t *testing.T) {
 	if err != nil || version != 2 {
 		t.Fatalf("version %d, %v", version, err)
 	}
-	if first.ActiveVersion(keyring.Seal) != 1 || len(first.Versions()) != len(keyring.Purposes()) {
+	if first.ActiveVersion(keyring.Seal) != 1 || len(first.Versions()) != len(ordinary) {
 		t.Error("Add changed the ring it was called on")
 	}
 	if added.ActiveVersion(keyring.Seal) != 1 {

@@ -36,6 +36,8 @@ var programs = map[string]program{
 	"zbarimg":      {names: []string{"zbarimg"}, install: "zbar-tools"},
 	"certutil":     {names: []string{"certutil"}, install: "libnss3-tools"},
 	"npm":          {names: []string{"npm"}, install: "npm"},
+	"node":         {names: []string{"node", "nodejs"}, install: "nodejs"},
+	"php":          {names: []string{"php"}, install: "php-cli"},
 	"wrk":          {names: []string{"wrk"}, install: "wrk"},
 	"openssl":      {names: []string{"openssl"}, install: "openssl"},
 	"python3":      {names: []string{"python3"}, install: "python3"},
