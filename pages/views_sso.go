@@ -43,6 +43,8 @@ type SSO struct {
 	// Fresh says that the provider is to ask again, before a change to the
 	// account or because the last time was too long ago.
 	Fresh bool
+	// Leaving says that the message is one of single logout.
+	Leaving bool
 }
 
 // SSOConfirm asks before a sign-in that the provider began, or another site
@@ -89,6 +91,9 @@ func (SSOProblem) page() string { return "ssoproblem" }
 func (Managed) page() string    { return "managed" }
 
 func (v SSO) variant() string {
+	if v.Leaving {
+		return "leaving"
+	}
 	if v.Fresh {
 		return "fresh"
 	}

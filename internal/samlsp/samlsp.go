@@ -56,6 +56,8 @@ type Rules struct {
 	RequireContext []string
 	// IdPInitiated allows answers that nobody asked for.
 	IdPInitiated bool
+	// SingleLogout: logout messages are spoken, both ways.
+	SingleLogout bool
 }
 
 // Asked is the request that a response has to answer.

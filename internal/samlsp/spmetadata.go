@@ -11,7 +11,7 @@ import (
 // (SAML Metadata section 2.4.4): all certificates that are in force, so that a
 // key can be rolled over, and only the bindings that we really speak. It is
 // valid for ever: providers that read it once would stop at its end.
-func (p *Provider) Metadata(logout bool) ([]byte, error) {
+func (p *Provider) Metadata() ([]byte, error) {
 	yes := true
 	role := saml.SPSSODescriptor{
 		AuthnRequestsSigned: &yes, WantAssertionsSigned: &yes,
@@ -19,7 +19,7 @@ func (p *Provider) Metadata(logout bool) ([]byte, error) {
 	}
 	role.ProtocolSupportEnumeration = nsProtocol
 	role.NameIDFormats = []saml.NameIDFormat{saml.PersistentNameIDFormat, saml.EmailAddressNameIDFormat, saml.UnspecifiedNameIDFormat}
-	if logout {
+	if p.Rules.SingleLogout {
 		role.SingleLogoutServices = []saml.Endpoint{
 			{Binding: saml.HTTPRedirectBinding, Location: p.SP.SLO},
 			{Binding: saml.HTTPPostBinding, Location: p.SP.SLO},

@@ -20,7 +20,7 @@ func showConfirm(v *visit) error {
 	next, k, tried := q.Get("next"), account.Method(q.Get("method")), account.Method("")
 	view := pages.Confirm{Frame: v.frame()}
 	if f, err := v.flow(); err == nil && f.Purpose == login.StepUp {
-		if f.Account != "" { // the password was right
+		if f.Account != "" { // the password was right, or the provider answered
 			return v.next(f)
 		}
 		view.Frame, view.Hint = v.flowFrame(f), f.WrongCodes >= hintAfter
@@ -34,6 +34,9 @@ func showConfirm(v *visit) error {
 		return v.to(next)
 	}
 	view.Next, view.Change = next, v.changeNamed(next)
+	if view.Org = v.personOrg(); view.Org != "" {
+		return v.show(http.StatusOK, view)
+	}
 	view.Method, view.Others = v.confirmMethods(k)
 	if account.Method(view.Method).Kind() == account.KindPhone {
 		view.Ending = v.ending(v.person.Factors)
@@ -67,6 +70,9 @@ func (v *visit) confirmMethods(k account.Method) (method string, others []string
 func submitConfirm(v *visit) error {
 	next := settingsPath(v.form.Get("next"))
 	k := account.Method(v.form.Get("method"))
+	if v.person.Session.SSO != nil {
+		return v.confirmBySSO(next)
+	}
 	if k.Kind() == account.KindPhone {
 		return v.confirmByPhone(next, k)
 	}
@@ -100,6 +106,21 @@ func (v *visit) confirmByPhone(next string, k account.Method) error {
 	}
 	f, err = v.Machine.StepUpByPhone(v.ctx(), v.client, *v.person, f, secret.New(v.form.Get("password")), k)
 	if err != nil {
+		return err
+	}
+	return v.next(f)
+}
+
+// confirmBySSO goes to the person's own provider for a new proof.
+func (v *visit) confirmBySSO(next string) error {
+	if err := v.Machine.TakeForm(v.ctx(), v.client); err != nil {
+		return err
+	}
+	f, err := v.confirmFlow(next)
+	if err != nil {
+		return err
+	}
+	if f, err = v.Machine.StepUpBySSO(v.ctx(), *v.person, f); err != nil {
 		return err
 	}
 	return v.next(f)

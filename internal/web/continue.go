@@ -49,6 +49,13 @@ func (v *visit) raise(p login.Person, w *login.Wish) error {
 	if err := v.bindBrowser(); err != nil {
 		return err
 	}
+	if w.Provider != "" { // signing in there, whoever they are here
+		text, err := v.SealWish(*w)
+		if err != nil {
+			return err
+		}
+		return v.to("/saml/"+w.Provider+"/login", "wish", text)
+	}
 	f, err := v.Machine.BeginFrom(v.ctx(), v.client, p, w)
 	if err != nil {
 		return err

@@ -17,22 +17,27 @@ const (
 )
 
 var (
-	errTooLarge = errors.New("the form is larger than 64 KiB")
+	errTooLarge = errors.New("the form is too large")
 	errBadForm  = errors.New("the form cannot be read")
 )
 
 // readForm reads a form that has each field once, in good UTF-8. A doubled
 // field is refused: which of the two is meant cannot be known (V59).
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	return readFormOf(w, r, maxForm)
+}
+
+// readFormOf is readForm for at most so many bytes.
+func readFormOf(w http.ResponseWriter, r *http.Request, most int64) (url.Values, error) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" {
 		return nil, fmt.Errorf("%w: content type %q", errBadForm, r.Header.Get("Content-Type"))
 	}
-	if r.ContentLength > maxForm {
+	if r.ContentLength > most {
 		w.Header().Set("Connection", "close")
 		return nil, errTooLarge
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {

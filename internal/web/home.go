@@ -14,7 +14,7 @@ func home(v *visit) error {
 		provider = sso.Provider
 	}
 	view := pages.Home{
-		Frame: v.frame(), Apps: v.Apps.Open(v.person.Account, provider),
+		Frame: v.frame(), Org: v.personOrg(), Apps: v.Apps.Open(v.person.Account, provider),
 		SecondStep: v.person.Factors.Protected(), BackupCodes: left, LastSignIn: v.person.Session.Previous,
 	}
 	return v.show(http.StatusOK, view)

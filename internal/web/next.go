@@ -12,6 +12,9 @@ func (v *visit) next(f login.Flow) error {
 	if err := v.bindBrowser(); err != nil { // a walk that goes on keeps its cookie
 		return err
 	}
+	if f.SSO != nil && f.Account == "" {
+		return v.to("/sso", "flow", string(f.ID))
+	}
 	if f.Purpose == login.StepUp && f.Account == "" {
 		return v.to("/account/security/confirm", "flow", string(f.ID))
 	}
@@ -34,6 +37,10 @@ func (v *visit) stepPath(step login.Step, f login.Flow, a account.Account, fs ac
 	switch step {
 	case login.StepVerify:
 		return "/verify" + v.methodPath(f, a, fs)
+	case login.StepSSO:
+		return "/sso"
+	case login.StepConfirmSSO:
+		return "/sso/complete"
 	case login.StepSetUp, login.StepNeedLink, login.StepOfferApp:
 		return "/set-up"
 	case login.StepSetUpPhone:

@@ -60,11 +60,13 @@ type Portal struct {
 	Reader  *session.Reader
 	Tickets login.Tickets
 	Hooks   Hooks // nil where no sender is called back
-	Hosts   Hosts
-	Apps    Apps
-	Pages   *pages.Set
-	Audit   Recorder
-	Log     *slog.Logger
+	// Providers is nil where no identity provider is configured.
+	Providers Providers
+	Hosts     Hosts
+	Apps      Apps
+	Pages     *pages.Set
+	Audit     Recorder
+	Log       *slog.Logger
 	// Keys gives the key ring and the codecs made from it, as they are now.
 	Keys func() (*keyring.Ring, Codecs)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/pages"
 )
 
 // page answers a request, or says why not.
@@ -13,7 +14,9 @@ type page func(*visit) error
 // route is one path of the portal. Every POST has its form read and is asked
 // to come from this very origin before the handler runs.
 type route struct {
-	path string // a trailing slash: one more segment follows, given by v.tail
+	// path: a trailing slash says that one more segment follows, a * stands
+	// for one; it is given by v.tail.
+	path string
 	get  page
 	post page
 	// counted POSTs are limited by their own step; all others take from the
@@ -22,9 +25,13 @@ type route struct {
 	// signedIn: only for somebody signed in; others go to sign in and come
 	// back.
 	signedIn bool
-	// hook: not a form from a browser but a call back of a sender's vendor,
-	// which proves itself by a signature.
+	// hook: not a form of ours but a message from elsewhere, which proves
+	// itself by a signature: a call back of a sender's vendor, or what an
+	// identity provider sends through a browser.
 	hook bool
+	// local: only for accounts that sign in here; others are told who manages
+	// theirs.
+	local bool
 }
 
 // routes is every path there is. A bug report starts with a URL: this list
@@ -47,18 +54,25 @@ var routes = []route{
 	{path: "/set-up/phone/confirm", get: showConfirmPhone, post: submitConfirmPhone, counted: true},
 	{path: "/set-up/backup-codes", get: showCodes, post: submitCodes},
 	{path: "/set-up/backup-codes.txt", get: downloadCodes},
+	{path: "/sso", get: showSSO, post: submitSSO},
+	{path: "/sso/complete", get: showSSOComplete, post: submitSSOComplete},
+	{path: "/sso/problem", get: showSSOProblem},
+	{path: "/saml/*/login", get: beginSAML},
+	{path: "/saml/*/metadata", get: showMetadata},
+	{path: "/saml/*/acs", post: consume, hook: true},
+	{path: "/saml/*/slo", get: singleLogout, post: singleLogout, hook: true},
 	{path: "/continue", get: showContinue},
 	{path: "/expired", get: showExpired},
 	{path: "/sign-out", get: showSignOut, post: submitSignOut},
 	{path: "/signed-out", get: showSignedOut},
 	{path: "/account/security", get: showSecurity, signedIn: true},
-	{path: "/account/security/app", get: showAddApp, post: submitAddApp, signedIn: true},
-	{path: "/account/security/app/", get: showAddApp, post: submitAddApp, signedIn: true},
-	{path: "/account/security/phone", get: showPhone, post: submitPhone, signedIn: true},
+	{path: "/account/security/app", get: showAddApp, post: submitAddApp, signedIn: true, local: true},
+	{path: "/account/security/app/", get: showAddApp, post: submitAddApp, signedIn: true, local: true},
+	{path: "/account/security/phone", get: showPhone, post: submitPhone, signedIn: true, local: true},
 	{path: "/account/security/confirm", get: showConfirm, post: submitConfirm, counted: true, signedIn: true},
-	{path: "/account/security/backup-codes", get: showNewCodes, post: submitNewCodes, signedIn: true},
-	{path: "/account/security/remove/", get: showRemove, post: submitRemove, signedIn: true},
-	{path: "/account/security/turn-off", get: showTurnOff, post: submitTurnOff, signedIn: true},
+	{path: "/account/security/backup-codes", get: showNewCodes, post: submitNewCodes, signedIn: true, local: true},
+	{path: "/account/security/remove/", get: showRemove, post: submitRemove, signedIn: true, local: true},
+	{path: "/account/security/turn-off", get: showTurnOff, post: submitTurnOff, signedIn: true, local: true},
 	{path: "/account/security/sign-out-everywhere", get: showEverywhere, post: submitEverywhere, signedIn: true},
 	{path: "/link/", get: showLink, post: submitLink, counted: true},
 	{path: "/help", get: showHelp},
@@ -74,12 +88,29 @@ func find(path string) (route, string, bool) {
 		if rt.path == path && (path == "/" || !strings.HasSuffix(path, "/")) {
 			return rt, "", true
 		}
+		if tail, ok := between(path, rt.path); ok {
+			return rt, tail, true
+		}
 		if tail, ok := strings.CutPrefix(path, rt.path); ok && rt.path != "/" && strings.HasSuffix(rt.path, "/") &&
 			tail != "" && !strings.Contains(tail, "/") {
 			return rt, tail, true
 		}
 	}
 	return route{}, "", false
+}
+
+// between is what stands in a path for the * of a route's.
+func between(path, route string) (segment string, ok bool) {
+	before, after, starred := strings.Cut(route, "*")
+	if !starred {
+		return "", false
+	}
+	rest, ok := strings.CutPrefix(path, before)
+	if !ok {
+		return "", false
+	}
+	segment, ok = strings.CutSuffix(rest, after)
+	return segment, ok && segment != "" && !strings.Contains(segment, "/")
 }
 
 // dispatch runs what stands before every page, then the page.
@@ -101,7 +132,7 @@ func (p *Portal) dispatch(v *visit, path string) error {
 			return methodError{http.MethodPost}
 		}
 		if rt.signedIn {
-			return requirePerson(rt.get)(v)
+			return requirePerson(rt.local, rt.get)(v)
 		}
 		return rt.get(v)
 	case http.MethodPost:
@@ -135,13 +166,14 @@ func (v *visit) receive(rt route) error {
 		}
 	}
 	if rt.signedIn {
-		return requirePerson(rt.post)(v)
+		return requirePerson(rt.local, rt.post)(v)
 	}
 	return rt.post(v)
 }
 
-// requirePerson sends who is not signed in to sign in, and back here.
-func requirePerson(next page) page {
+// requirePerson sends who is not signed in to sign in, and back here. With
+// local it turns those away whose sign-in is somebody else's to change.
+func requirePerson(local bool, next page) page {
 	return func(v *visit) error {
 		p, err := v.signedIn()
 		if err != nil {
@@ -149,6 +181,9 @@ func requirePerson(next page) page {
 		}
 		if p == nil {
 			return v.signInFirst()
+		}
+		if org := v.personOrg(); local && org != "" {
+			return v.show(http.StatusForbidden, pages.Managed{Frame: v.frame(), Org: org})
 		}
 		return next(v)
 	}

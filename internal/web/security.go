@@ -20,6 +20,7 @@ func showSecurity(v *visit) error {
 		MayTurnOff: v.Machine.Settings.MayTurnOff && p.Factors.Protected(), Sessions: len(open),
 		MayAddPhone:    v.Machine.SendsAny() && len(p.Factors.Of(account.KindPhone)) == 0,
 		MayChangePhone: v.Machine.SendsAny(),
+		Org:            v.personOrg(),
 	}
 	for _, set := range p.Factors.Of(account.KindBackup) {
 		view.BackupCodes, view.CodesMade = set.Left, set.Created

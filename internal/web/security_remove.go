@@ -70,7 +70,7 @@ func showEverywhere(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.show(http.StatusOK, pages.SignOutEverywhere{Frame: v.frame(), Sessions: len(open)})
+	return v.show(http.StatusOK, pages.SignOutEverywhere{Frame: v.frame(), Org: v.personOrg(), Sessions: len(open)})
 }
 
 func submitEverywhere(v *visit) error {

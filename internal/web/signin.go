@@ -3,7 +3,11 @@ package web
 import (
 	"errors"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 
+	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/login"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/pages"
@@ -19,14 +23,21 @@ func showSignIn(v *visit) error {
 	if err := v.bindBrowser(); err != nil {
 		return err
 	}
-	view := pages.SignIn{Frame: v.frame(), Combined: v.Config.Combined, Wish: wish}
+	plain := v.r.URL.Query().Get("with") == withPassword
+	view := pages.SignIn{Frame: v.frame(), Combined: v.Config.Combined || plain, Plain: plain, Wish: wish}
 	if w, err := v.openWish(wish); err == nil {
+		if _, ok := v.Machine.Settings.Providers[w.Provider]; ok && !plain {
+			return v.to("/saml/"+w.Provider+"/login", "wish", wish)
+		}
 		view.App = w.Title
+	}
+	if !plain {
+		view.Providers = v.providerButtons(wish)
 	}
 	if f, err := v.flow(); err == nil {
 		view.Frame, view.Username = v.flowFrame(f), f.Identifier
 		view.App = appTitle(f.Wish, view.App)
-		if v.Config.Combined { // which of the two fields is wrong is not told
+		if view.Combined { // which of the two fields is wrong is not told
 			for i, p := range view.Problems {
 				if p.Key == pages.SignInFailed {
 					view.Problems[i].Field = ""
@@ -72,10 +83,33 @@ func submitIdentifier(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if len(f.Problems) > 0 {
+	switch {
+	case f.SSO != nil:
+		return v.next(f)
+	case len(f.Problems) > 0:
 		return v.to("/sign-in", "flow", string(f.ID))
 	}
 	return v.to("/sign-in/password", "flow", string(f.ID))
+}
+
+// withPassword, as the parameter and field `with`, asks for the form with name
+// and password whatever providers there are: for accounts in `break_glass`.
+const withPassword = "password"
+
+// providerButtons are the ways in that no address leads to.
+func (v *visit) providerButtons(wish string) (out []pages.Provider) {
+	for name, p := range v.Machine.Settings.Providers {
+		if len(p.Domains) > 0 {
+			continue
+		}
+		href := "/saml/" + name + "/login"
+		if wish != "" {
+			href += "?" + url.Values{"wish": {wish}}.Encode()
+		}
+		out = append(out, pages.Provider{Title: p.Title, Href: href})
+	}
+	slices.SortFunc(out, func(a, b pages.Provider) int { return strings.Compare(a.Title, b.Title) })
+	return out
 }
 
 // showPassword is the second page when the identifier comes first.
@@ -99,8 +133,11 @@ func submitPassword(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if len(f.Problems) == 0 {
+	switch {
+	case len(f.Problems) == 0:
 		return v.next(f)
+	case v.form.Get("with") == withPassword:
+		return v.to("/sign-in", "flow", string(f.ID), "with", withPassword)
 	}
 	if v.Config.Combined {
 		return v.to("/sign-in", "flow", string(f.ID))
@@ -114,8 +151,12 @@ func (v *visit) checkPassword() (login.Flow, error) {
 		return f, err
 	}
 	typed := v.form.Get("username")
-	if f.Identifier != "" && !v.Config.Combined {
+	plain := v.form.Get("with") == withPassword
+	if f.Identifier != "" && !v.Config.Combined && !plain {
 		typed = f.Identifier // what the page shows, not what it sends
+	}
+	if _, theirs := v.Machine.Settings.ProviderOf(account.NormaliseIdentifier(typed)); theirs && !plain {
+		return v.Machine.SubmitIdentifier(v.ctx(), f, typed) // the password is not looked at
 	}
 	return v.Machine.SubmitPassword(v.ctx(), v.client, f, typed, secret.New(v.form.Get("password")))
 }

@@ -35,9 +35,10 @@ func submitSignOut(v *visit) error {
 		_ = v.Machine.Flows.DeleteFlow(v.ctx(), f.Browser, f.ID)
 	}
 	v.jar.Clear(v.w, session.CookieBrowser)
+	if p != nil {
+		return v.to("/signed-out", "out", v.offerLogout(p.Session))
+	}
 	return v.to("/signed-out")
 }
 
-func showSignedOut(v *visit) error {
-	return v.show(http.StatusOK, pages.SignedOut{Frame: v.frame()})
-}
+func showSignedOut(v *visit) error { return v.show(http.StatusOK, v.signedOutView()) }
