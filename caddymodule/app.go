@@ -98,6 +98,10 @@ func (a *App) provision(set *pages.Set, foreign map[string]Sender) {
 		a.machine.Phones, a.web.Hooks = p, p
 		p.warn(a.senders)
 	}
+	if len(a.SAML) > 0 {
+		a.providers = a.newProviders()
+		a.web.Providers = a.providers
+	}
 }
 
 // loginSettings are the configuration's numbers as internal/login takes them.
@@ -122,7 +126,7 @@ func (a *App) loginSettings() login.Settings {
 	// Each filled window doubles the next wait, to six windows at most: with
 	// the default of ten minutes, 10, 20, 40, 60 (SPEC G1).
 	l.Factor.DoubleTo = 6 * l.Factor.Window
-	return login.Settings{
+	settings := login.Settings{
 		Limits:      l,
 		Password:    a.params(),
 		MinLength:   a.Password.MinLength,
@@ -132,6 +136,8 @@ func (a *App) loginSettings() login.Settings {
 		Service:        a.Name,
 		Phone:          codes,
 	}
+	a.samlLogin(&settings)
+	return settings
 }
 
 func (a *App) params() factor.Params {
@@ -160,8 +166,16 @@ func (a *App) Start() error {
 		return err
 	}
 	a.engine.logs.set(a, a.log)
+	if len(a.SAML) > 0 {
+		if err := a.engine.ensureSAMLKeys(a.Sessions.Engine == EngineEmbedded); err != nil {
+			return err
+		}
+	}
 	if err := a.engine.start(); err != nil {
 		return err
+	}
+	if a.providers != nil {
+		a.providers.start()
 	}
 	a.engine.hosts.set(a, a.protected)
 	a.engine.retention.Store(int64(a.Audit.Retention))
@@ -179,6 +193,9 @@ func (a *App) Cleanup() error {
 	if a.engine != nil {
 		a.engine.hosts.set(a, nil)
 		a.engine.logs.set(a, nil)
+	}
+	if a.providers != nil {
+		a.providers.stop() // before the stores go
 	}
 	var failed error
 	for _, release := range a.release {
@@ -198,7 +215,9 @@ type appRuntime struct {
 	machine *login.Machine
 	web     *web.Portal
 	senders []configured // of the phone settings, in order
-	release []func() error
+	// providers are nil without `saml`.
+	providers *providers
+	release   []func() error
 	// place gives every guard its hosts, once. The HTTP app may serve before
 	// our Start, in a reload also with the old sessions, so whoever comes
 	// first does it: a request or Start.

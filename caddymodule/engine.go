@@ -155,6 +155,12 @@ func (e *engine) Destruct() error {
 // Record and Written count audit events, and pass them on once there is a log.
 func (e *engine) Record(ctx context.Context, events ...audit.Event) {
 	e.metrics.count(events...)
+	for _, event := range events {
+		if event.Name == audit.BreakGlassUsed { // SPEC F2
+			e.log.Error("ALARM: an account of `break_glass` signed in with its password", "account", event.Subject,
+				"network", event.Network, "browser", event.Browser, "request", event.Request)
+		}
+	}
 	if e.ready.Load() {
 		e.audit.Record(ctx, events...)
 	}

@@ -21,6 +21,8 @@ type metrics struct {
 	failures *prometheus.CounterVec
 	refusals *prometheus.CounterVec
 	ratio    *prometheus.GaugeVec
+	// certificate is how long each identity provider can still sign.
+	certificate *prometheus.GaugeVec
 }
 
 // sendLimits names the limits on codes by the events of their refusals.
@@ -49,6 +51,10 @@ func newMetrics() *metrics {
 			Namespace: "sallyport", Name: "codes_entered_ratio",
 			Help: "Share of the codes sent 70 to 10 minutes ago that were entered, by country; \"all\" is all countries.",
 		}, []string{"country"}),
+		certificate: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "sallyport", Name: "saml_certificate_days_left",
+			Help: "Days until the last certificate of an identity provider ends; 0 when there is none that is good.",
+		}, []string{"provider"}),
 	}
 	m.refusals.WithLabelValues(sendWait)
 	for _, limit := range sendLimits {
@@ -60,7 +66,7 @@ func newMetrics() *metrics {
 // register shows the metrics in a configuration's registry.
 func (m *metrics) register(r prometheus.Registerer) error {
 	var failed []error
-	for _, c := range []prometheus.Collector{m.events, m.sent, m.entered, m.failures, m.refusals, m.ratio} {
+	for _, c := range []prometheus.Collector{m.events, m.sent, m.entered, m.failures, m.refusals, m.ratio, m.certificate} {
 		failed = append(failed, r.Register(c))
 	}
 	return errors.Join(failed...)

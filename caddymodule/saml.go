@@ -7,22 +7,9 @@ import (
 	"golang.org/x/net/idna"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/login"
 	"github.com/sallyport-auth/sallyport/internal/samlsp"
 )
-
-// samlDomains tells which provider a domain of e-mail addresses belongs to, by
-// its name. Domains are lower-case A-labels: see plainDomain.
-func (a *App) samlDomains() map[string]string {
-	owners := map[string]string{}
-	for _, s := range a.SAML {
-		for _, d := range s.Domains {
-			if plain, ok := plainDomain(d); ok {
-				owners[plain] = s.Name
-			}
-		}
-	}
-	return owners
-}
 
 // plainDomain brings a domain into the one form that is compared, lower-case
 // A-labels (RFC 5890), so that no spelling of a domain escapes its owner. false
@@ -33,16 +20,6 @@ func plainDomain(domain string) (string, bool) {
 		return "", false
 	}
 	return strings.ToLower(plain), true
-}
-
-// breakGlass has the accounts that get in by password though their domain is a
-// provider's, as sign-in looks them up.
-func (a *App) breakGlass() map[string]bool {
-	listed := map[string]bool{}
-	for _, s := range a.BreakGlass {
-		listed[account.NormaliseIdentifier(s)] = true
-	}
-	return listed
 }
 
 // samlAddress is where a page of ours towards a provider is: `acs`, `slo`,
@@ -60,36 +37,44 @@ func (a *App) samlSP(s *SAML) samlsp.SP {
 func (s *SAML) rules() samlsp.Rules {
 	return samlsp.Rules{
 		ClockSkew: time.Duration(s.ClockSkew), RequireContext: s.RequireContext, IdPInitiated: s.IdPInitiated,
+		SingleLogout: *s.SingleLogout,
 	}
 }
 
 // byURL reports whether the metadata is fetched; otherwise it is a file.
 func (s *SAML) byURL() bool { return strings.Contains(s.Metadata, "://") }
 
-// localGroups gives the provider's groups the names that they have here, in
-// their order: those of a `group` line, and `<provider>:<group>` for the
-// others. Names that no group may have are among them; see
-// account.SplitGroups.
-func (s *SAML) localGroups(theirs []string) []string {
-	ours := make([]string, 0, len(theirs))
-	for _, t := range theirs {
-		ours = append(ours, s.localGroup(t))
-	}
-	return ours
-}
-
-func (s *SAML) localGroup(theirs string) string {
-	for _, g := range s.Groups {
-		if g.Theirs == theirs {
-			return g.Ours
-		}
-	}
-	return s.Name + ":" + theirs
-}
-
 // combinedSignIn reports whether name and password are asked for on one page.
 // With a provider configured, the name says where the password belongs, so
 // that it has to come first.
 func (a *App) combinedSignIn() bool {
 	return a.Layout == "combined" || a.Layout == "auto" && len(a.SAML) == 0
+}
+
+// loginProvider is the provider as signing in knows it.
+func (s *SAML) loginProvider() login.Provider {
+	p := login.Provider{
+		Name: s.Name, Title: s.Title, CreateAccounts: *s.CreateAccounts, Groups: map[string]string{},
+		Attributes: login.Attributes{User: s.Attributes.User, Email: s.Attributes.Email, Name: s.Attributes.Name, Groups: s.Attributes.Groups},
+	}
+	for _, d := range s.Domains {
+		if plain, ok := plainDomain(d); ok {
+			p.Domains = append(p.Domains, plain)
+		}
+	}
+	for _, g := range s.Groups {
+		p.Groups[g.Theirs] = g.Ours
+	}
+	return p
+}
+
+// samlLogin puts the providers into what signing in goes by.
+func (a *App) samlLogin(s *login.Settings) {
+	s.Providers = map[string]login.Provider{}
+	for i := range a.SAML {
+		s.Providers[a.SAML[i].Name] = a.SAML[i].loginProvider()
+	}
+	for _, identifier := range a.BreakGlass {
+		s.BreakGlass = append(s.BreakGlass, account.NormaliseIdentifier(identifier))
+	}
 }

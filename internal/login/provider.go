@@ -3,6 +3,8 @@ package login
 import (
 	"slices"
 
+	"golang.org/x/net/idna"
+
 	"github.com/sallyport-auth/sallyport/internal/account"
 )
 
@@ -28,8 +30,8 @@ type Attributes struct{ User, Email, Name, Groups string }
 
 // Owns reports whether an e-mail address is of one of the provider's domains.
 func (p Provider) Owns(email string) bool {
-	domain := account.EmailDomain(email)
-	return domain != "" && slices.Contains(p.Domains, domain)
+	domain, err := idna.Lookup.ToASCII(account.EmailDomain(email))
+	return err == nil && domain != "" && slices.Contains(p.Domains, domain)
 }
 
 // ProviderOf is the provider that an identifier leads to: by its domain, and

@@ -65,6 +65,10 @@ const (
 	sealAnswer  = "saml answer"
 )
 
+// clocksApart is how much longer what was spent is remembered: another node's
+// clock may be ahead of ours, and clears up.
+const clocksApart = time.Minute
+
 func onceKey(context, text string) [32]byte { return sha256.Sum256([]byte(context + text)) }
 
 // SSORequest is what any node has to know of a request to judge its answer.
@@ -134,7 +138,7 @@ type answer struct {
 // are an *SSORefused.
 func (m *Machine) KeepAnswer(ctx context.Context, r *SSORequest, as Asserted) (key string, err error) {
 	now := m.Now()
-	err = m.Identities.SpendAssertion(ctx, onceKey(as.SSO.Entity+"\x00", as.ID), as.Until, now)
+	err = m.Identities.SpendAssertion(ctx, onceKey("saml assertion\x00"+as.SSO.Entity+"\x00", as.ID), as.Until.Add(clocksApart), now)
 	if errors.Is(err, account.ErrTaken) {
 		return "", &SSORefused{Reason: "replayed", Detail: "this very assertion was used before"}
 	}

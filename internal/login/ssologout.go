@@ -25,7 +25,7 @@ type ProviderLogout struct {
 // person's, begun at that provider, and nobody else's (SPEC F6). It returns how
 // many; none is no error. A request that comes again is an *SSORefused.
 func (m *Machine) EndByProvider(ctx context.Context, c Client, l ProviderLogout) (int, error) {
-	err := m.Identities.SpendAssertion(ctx, onceKey("saml logout\x00"+l.Entity+"\x00", l.ID), l.Until, m.Now())
+	err := m.Identities.SpendAssertion(ctx, onceKey("saml logout\x00"+l.Entity+"\x00", l.ID), l.Until.Add(clocksApart), m.Now())
 	if errors.Is(err, account.ErrTaken) {
 		return 0, &SSORefused{Reason: "replayed", Detail: "this very logout request came before"}
 	}

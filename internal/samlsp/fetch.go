@@ -52,6 +52,12 @@ func (s *Source) fetch(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("fetching the metadata: %w", err)
 	}
 	defer answer.Body.Close()
+	if date, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
+		ahead := date.Sub(s.Now()).Round(time.Second)
+		s.mu.Lock()
+		s.ahead = &ahead
+		s.mu.Unlock()
+	}
 	if answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("fetching the metadata: %s", answer.Status)
 	}

@@ -25,6 +25,9 @@ type Witness interface {
 	// MetadataRefused: what was fetched would not do, or nothing could be
 	// fetched. The last good copy stays in force.
 	MetadataRefused(ctx context.Context, provider string, err error)
+	// MetadataKnown tells after every look what is known now; false: nothing
+	// that could be used.
+	MetadataKnown(provider string, idp IdP, known bool)
 	// CertificateExpires is told once for each of 30, 7 and 1 days.
 	CertificateExpires(ctx context.Context, provider string, c *x509.Certificate, days int)
 }
@@ -47,6 +50,7 @@ type Source struct {
 	digest [32]byte
 	failed error // of the last look
 	looked time.Time
+	ahead  *time.Duration
 	warned map[string]int // days that were told of, by certificate
 }
 
@@ -69,13 +73,16 @@ type State struct {
 	IdP    *IdP
 	Looked time.Time // last look that succeeded
 	Failed error     // of the last look
+	// Ahead is by how much the provider's clock was ahead of ours when the
+	// metadata was fetched, to about a second; nil where it did not say.
+	Ahead *time.Duration
 }
 
 // State tells what is known, and how the last look went.
 func (s *Source) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return State{s.known, s.looked, s.failed}
+	return State{s.known, s.looked, s.failed, s.ahead}
 }
 
 // Run looks at once and then every s.Every, until the context ends. While
@@ -127,6 +134,8 @@ func (s *Source) Look(ctx context.Context) error {
 	if err != nil && ctx.Err() == nil {
 		s.Witness.MetadataRefused(ctx, s.Provider, err)
 	}
+	idp, known := s.Current()
+	s.Witness.MetadataKnown(s.Provider, idp, known)
 	s.warn(ctx)
 	return err
 }
