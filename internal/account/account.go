@@ -15,7 +15,8 @@ import (
 var ErrNotFound = errors.New("not found")
 
 // ErrTaken says that a name or e-mail address belongs, or once belonged, to
-// another account.
+// another account, or that something else is there already: a factor, an
+// identity, a spent assertion.
 var ErrTaken = errors.New("name or e-mail address is taken")
 
 // ErrEnded says that the account's sessions were ended after the proofs that a

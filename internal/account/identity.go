@@ -5,7 +5,7 @@ package account
 // never does (SECURITY R71).
 type Identity struct {
 	// Entity is the provider's entity ID (SAML Core section 8.3.6), at most
-	// 1024 characters. It is not the name that the configuration gives the
+	// 1024 bytes. It is not the name that the configuration gives the
 	// provider: another provider under that name has other people.
 	Entity string
 	// NameID is the provider's own name for the person, exactly as it was

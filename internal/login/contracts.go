@@ -56,7 +56,8 @@ type Changer interface {
 	// ended after that, decided with the account's row held.
 	Since(since time.Time) Changer
 	// ChangeAccount stores what change made of the account. ID, Name and
-	// Created are kept whatever change does. An error of change stops it.
+	// Created are kept whatever change does. An error of change stops it. A
+	// change of Provider also forgets the account's identities.
 	// endSessions also raises SessionsValidFrom to now.
 	ChangeAccount(ctx context.Context, id account.ID, now time.Time, endSessions bool,
 		change func(*account.Account) error, events ...audit.Event) error
@@ -189,7 +190,9 @@ type Identities interface {
 	// SpendAssertion remembers that an assertion (or a logout request) was
 	// used, until expires. account.ErrTaken when it was used before: of any
 	// number of equal calls, on any number of nodes, one succeeds. Rows whose
-	// time is over at now are removed now and then.
+	// time is over at now are removed now and then, so expires is not before
+	// the last moment, by any node's clock, at which it would be believed; one
+	// that is over already is an error.
 	SpendAssertion(ctx context.Context, hash [32]byte, expires, now time.Time) error
 }
 
