@@ -51,7 +51,7 @@ func checkProvider(o *operation, said providerArguments) (any, error) {
 		Name: s.Name, Title: s.Title, Domains: given(s.Domains),
 		Metadata: metadataView{Location: s.Metadata, Good: state.Looked.UTC()},
 		SP:       o.ourSide(s), Attributes: s.mapped(), RequireContext: given(s.RequireContext),
-		ClockSkew: time.Duration(s.ClockSkew).String(), IdPInitiated: s.IdPInitiated, CreateAccounts: *s.CreateAccounts,
+		ClockSkew: timeText(s.ClockSkew), IdPInitiated: s.IdPInitiated, CreateAccounts: *s.CreateAccounts,
 		Problems: []string{}, Remarks: []string{},
 	}
 	if state.Failed != nil {
@@ -66,7 +66,7 @@ func checkProvider(o *operation, said providerArguments) (any, error) {
 	}
 	v.SingleLogout, v.NoLogout = singleLogoutOf(s, state.IdP)
 	v.judgeMetadata(state, usable, o.now)
-	v.judgeClock(state.Ahead, time.Duration(s.ClockSkew))
+	v.judgeClock(state.Ahead, s.ClockSkew)
 	v.judgeKeys()
 	v.Refusals, err = o.refusalsOf(s.Name)
 	return v, err

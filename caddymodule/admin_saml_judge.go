@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/sallyport-auth/sallyport/internal/samlsp"
 )
 
@@ -64,7 +66,7 @@ func (v *providerCheck) judgeCertificates(left int) {
 	}
 }
 
-func (v *providerCheck) judgeClock(ahead *time.Duration, skew time.Duration) {
+func (v *providerCheck) judgeClock(ahead *time.Duration, skew caddy.Duration) {
 	if ahead == nil {
 		return
 	}
@@ -73,10 +75,10 @@ func (v *providerCheck) judgeClock(ahead *time.Duration, skew time.Duration) {
 		way = "behind"
 	}
 	switch off := ahead.Abs(); {
-	case off > skew:
-		v.problem("the clock where the metadata is, is %s %s this one, and `clock_skew` allows %s: set both clocks (NTP)", off, way, skew)
+	case off > time.Duration(skew):
+		v.problem("the clock where the metadata is, is %s %s this one, and `clock_skew` allows %s: set both clocks (NTP)", off, way, timeText(skew))
 	case off >= noticedClock:
-		v.remark("the clock where the metadata is, is %s %s this one; `clock_skew` allows %s: set both clocks (NTP)", off, way, skew)
+		v.remark("the clock where the metadata is, is %s %s this one; `clock_skew` allows %s: set both clocks (NTP)", off, way, timeText(skew))
 	}
 }
 

@@ -25,7 +25,7 @@ func accountImport(f *adminFlags) *cobra.Command {
 		Use:   "import FILE [--format csv|htpasswd|authelia]",
 		Short: "Adds the accounts of a file: all of them, or none and what is wrong with which line",
 		Long: "Adds the accounts of a file, `-` for standard input: all of them, or none.\n" +
-			"csv has a first line with the columns' names: name, email, display_name, groups (with `;` between), password_hash.\n" +
+			"csv has a first line with the columns' names: name, email, display_name, groups (with `;` between), provider, password_hash.\n" +
 			"authelia is the file of Authelia's `authentication_backend.file`.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
