@@ -117,7 +117,11 @@ func (g *commanded) run(stdin string, args ...string) ran {
 	switch {
 	case args[0] == "totp": // it speaks to nothing
 	case args[0] == "saml" && len(args) > 1 && args[1] == "explain":
-		args = append(args, "--config", filepath.Join(g.dir, "Caddyfile"), "--keys", filepath.Join(g.dir, "keys"))
+		for flag, file := range map[string]string{"--config": "Caddyfile", "--keys": "keys"} {
+			if !slices.Contains(args, flag) {
+				args = append(args, flag, filepath.Join(g.dir, file))
+			}
+		}
 	default:
 		args = append(args, "--address", g.address, "--keys", filepath.Join(g.dir, "keys"))
 	}

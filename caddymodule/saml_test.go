@@ -141,7 +141,7 @@ func (p *samlIdP) sign(text string) string {
 func (p *samlIdP) encrypt(assertion string, c *x509.Certificate) string {
 	p.t.Helper()
 	e := xmlenc.OAEP()
-	e.BlockCipher = xmlenc.AES128GCM
+	e.BlockCipher = xmlenc.AES256CBC
 	e.DigestMethod = &xmlenc.SHA1
 	data, err := e.Encrypt(c, []byte(assertion), nil)
 	if err != nil {
