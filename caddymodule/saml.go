@@ -73,7 +73,9 @@ func (s *SAML) byURL() bool { return strings.Contains(s.Metadata, "://") }
 func (s *SAML) localGroups(theirs []string) []string {
 	ours := make([]string, 0, len(theirs))
 	for _, t := range theirs {
-		ours = append(ours, s.localGroup(t))
+		if t != "" {
+			ours = append(ours, s.localGroup(t))
+		}
 	}
 	return ours
 }
