@@ -164,7 +164,7 @@ func (m *maker) algorithms() {
 	signed("ECDSA-SHA256", *curve) // the value as XML Signature writes it, not ASN.1
 	signed("no KeyInfo", Signing{NoKeyInfo: true})
 	signed("inclusive SignedInfo", Signing{Canonicalization: inclusive})
-	for name, cipher := range map[string]string{"AES-128-CBC": AES128CBC, "AES-256-CBC": AES256CBC, "AES-128-GCM": AES128GCM} {
+	for name, cipher := range ordered(map[string]string{"AES-128-CBC": AES128CBC, "AES-256-CBC": AES256CBC, "AES-128-GCM": AES128GCM}) {
 		m.ok(name, "encrypted, the assertion inside signed", func(r *Response) {
 			r.SignResponse = nil
 			r.Encrypt = &Encryption{For: m.decrypts, Cipher: cipher}

@@ -1,6 +1,9 @@
 package samltest
 
 import (
+	"iter"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/samlsp"
@@ -83,4 +86,15 @@ func (m *maker) field(name, comment string, build func() string, reasons ...saml
 // orNameID: an acceptance with exactly this NameID is right too.
 func (c *Case) orNameID(exact string) {
 	c.Or = func(a samlsp.Assertion) bool { return a.NameID == exact }
+}
+
+// ordered is a map in the order of its keys, so that the cases have one order.
+func ordered[V any](all map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, key := range slices.Sorted(maps.Keys(all)) {
+			if !yield(key, all[key]) {
+				return
+			}
+		}
+	}
 }

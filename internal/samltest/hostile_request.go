@@ -38,7 +38,7 @@ func (m *maker) destinations() {
 		}, samlsp.WrongDestination)
 	}
 	set("missing", "")
-	for name, text := range m.elsewhere() {
+	for name, text := range ordered(m.elsewhere()) {
 		set(name, text)
 	}
 	m.tree("Destination empty", "T86: made for no address", func(t *Tree) { t.Response.CreateAttr("Destination", "") }, samlsp.WrongDestination)

@@ -123,12 +123,12 @@ func (m *maker) weakAlgorithms() {
 	}
 	certificate := m.provider.Keys[First].Certificate
 	public := must(x509.MarshalPKIXPublicKey(certificate.PublicKey))
-	for name, key := range map[string][]byte{
+	for name, key := range ordered(map[string][]byte{
 		"certificate":        certificate.Raw,
 		"certificate as PEM": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw}),
 		"public key":         public,
 		"public key as PEM":  pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}),
-	} {
+	}) {
 		weak("HMAC with the "+name, "T79: an HMAC with what everybody knows", Signing{Method: hmacSHA256, HMAC: key})
 	}
 	m.add("no SignatureMethod", "T79: no algorithm is named", func(r *Response) {
@@ -160,7 +160,7 @@ func (m *maker) tampered() {
 			one.AddChild(value)
 		}},
 		{"session end", func(t *Tree) {
-			Find(t.Assertion, ".//AuthnStatement").CreateAttr("SessionNotOnOrAfter", m.at(99 * time.Hour))
+			Find(t.Assertion, ".//AuthnStatement").CreateAttr("SessionNotOnOrAfter", m.at(99*time.Hour))
 		}},
 		{"assertion's ID", func(t *Tree) { t.Assertion.CreateAttr("ID", newID()) }},
 	} {

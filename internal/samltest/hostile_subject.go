@@ -76,7 +76,7 @@ func (m *maker) confirmations() {
 	set("no NotOnOrAfter", "T83: for ever", func(c *Confirmation) { c.NotOnOrAfter = "" }, samlsp.Expired, samlsp.BadTime)
 	set("expired", "T83: 61 s ago", func(c *Confirmation) { c.NotOnOrAfter = m.at(-61 * time.Second) }, samlsp.Expired)
 	set("Recipient missing", "T83: for everybody", func(c *Confirmation) { c.Recipient = "" }, samlsp.WrongRecipient)
-	for name, text := range m.elsewhere() {
+	for name, text := range ordered(m.elsewhere()) {
 		set("Recipient "+name, "T83: presented elsewhere", func(c *Confirmation) { c.Recipient = text }, samlsp.WrongRecipient)
 	}
 	m.add("two bad halves", "one has the right recipient, the other the right time: neither holds", func(r *Response) {
@@ -137,10 +137,10 @@ func (m *maker) subjects() {
 	name("for another service provider", "the name that another service provider knows", NameID{Value: "u1", Format: persistent, SPNameQualifier: "https://other.example/metadata"})
 	name("of another provider", "T92: a name in another provider's space", NameID{Value: "u1", Format: persistent, NameQualifier: m.stranger.EntityID})
 	name("an entity", "the name of a provider, not of a person", NameID{Value: m.provider.EntityID, Format: entity}).orNameID(m.provider.EntityID)
-	for what, text := range map[string]string{
+	for what, text := range ordered(map[string]string{
 		"leading blank": " ada@partner.example", "trailing blank": "ada@partner.example ", "trailing line break": "ada@partner.example\n",
 		"tab inside": "ada\t@partner.example", "header inside": "ada\nX-Forwarded-User: admin", "direction mark": "ada\u202e@partner.example",
-	} {
+	}) {
 		name(what, "T87: exact or refused, never trimmed", NameID{Value: text, Format: email}).orNameID(text)
 	}
 }

@@ -9,7 +9,9 @@ import (
 
 // windows: R68, T81. The skew is 60 s.
 func (m *maker) windows() {
-	set := func(name, comment string, change func(*Response), reasons ...samlsp.Reason) { m.add(name, comment, change, reasons...) }
+	set := func(name, comment string, change func(*Response), reasons ...samlsp.Reason) {
+		m.add(name, comment, change, reasons...)
+	}
 	for _, ago := range []struct {
 		name string
 		d    time.Duration
