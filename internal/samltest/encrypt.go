@@ -45,7 +45,7 @@ func (c *Encryption) encrypt(t *Tree) {
 	doc.SetRoot(detached(t.Assertion))
 	text := (&Tree{Doc: doc}).String()
 	if c.Plaintext != nil {
-		text = c.Plaintext(text)
+		text = edited(text, c.Plaintext)
 	}
 	at, parent := t.Assertion.Index(), t.Assertion.Parent()
 	parent.RemoveChildAt(at)
@@ -96,7 +96,8 @@ func (c *Encryption) encryptedKey(key []byte) *etree.Element {
 	var sealed []byte
 	var err error
 	if c.Transport == rsa15 {
-		sealed, err = rsa.EncryptPKCS1v15(rand.Reader, public, key) //nolint:staticcheck // has to be refused
+		//lint:ignore SA1019 what is made with it has to be refused
+		sealed, err = rsa.EncryptPKCS1v15(rand.Reader, public, key)
 	} else {
 		sealed, err = rsa.EncryptOAEP(sha1.New(), rand.Reader, public, key, nil)
 	}

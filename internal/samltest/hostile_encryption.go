@@ -78,19 +78,21 @@ func (m *maker) ciphertexts() {
 		remove(e)
 	}, samlsp.WrongStructure)
 	part("1000 EncryptedKeys", "T88: a thousand RSA operations, the right one last", key, func(e *etree.Element) {
-		small := e.Copy()
-		small.RemoveChild(Find(small, "./EncryptionMethod"))
-		attr(small.CreateElement("xenc:EncryptionMethod"), "Algorithm", OAEP)
-		Find(small, ".//CipherValue").SetText("AAAA")
+		// Short, to stay below the limit of size.
+		e.Parent().CreateAttr("xmlns:e", xmlencNS)
+		small := etree.NewElement("e:EncryptedKey")
+		small.CreateElement("e:EncryptionMethod").CreateAttr("Algorithm", OAEP)
+		small.CreateElement("e:CipherData").CreateElement("e:CipherValue").SetText("AAAA")
 		for range 1000 {
-			one := small.Copy()
-			one.CreateAttr("Id", newID()[:9])
-			before(e, one)
+			before(e, small.Copy())
 		}
-	}, samlsp.TooComplex, samlsp.TooLarge, samlsp.WrongStructure, samlsp.DuplicateID)
-	part("two EncryptedKeys, ours last", "of two keys readers take the first or the last", key, func(e *etree.Element) {
-		before(e, (&Encryption{For: m.stranger.Keys[First]}).encryptedKey(make([]byte, 16)))
-	}, samlsp.WrongStructure)
+	}, samlsp.TooComplex, samlsp.WrongStructure)
+	// One of several recipients: who finds the right key is not deceived.
+	m.add("two EncryptedKeys, ours last", "of two keys readers take the first or the last", func(r *Response) {
+		r.Encrypt = &Encryption{For: m.decrypts, Done: func(whole *etree.Element) {
+			before(Find(whole, key), (&Encryption{For: m.stranger.Keys[First]}).encryptedKey(make([]byte, 16)))
+		}}
+	}, samlsp.CannotDecrypt, samlsp.WrongStructure).orNameID("ada@partner.example")
 	m.add("wrong key", "T88: encrypted for somebody else", func(r *Response) {
 		r.Encrypt = &Encryption{For: m.stranger.Keys[First]}
 	}, damaged...)
@@ -136,7 +138,7 @@ func (m *maker) plaintexts() {
 		r.Encrypt = &Encryption{For: m.decrypts, Done: func(whole *etree.Element) {
 			Find(whole, "./EncryptedData").CreateAttr("Id", r.Assertion.ID)
 		}}
-	}, samlsp.DuplicateID)
+	}, samlsp.DuplicateID).orNameID("ada@partner.example")
 	inside("changed inside", "signed, changed, then encrypted", func(s string) string {
 		return strings.Replace(s, "ada@partner.example</saml:NameID>", victim+"</saml:NameID>", 1)
 	}, samlsp.UnknownSigner, samlsp.BadReference)

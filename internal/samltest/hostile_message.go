@@ -131,6 +131,7 @@ func (m *maker) issuers() {
 	both("trailing slash", "a name is compared exactly", id+"/")
 	both("longer", "a name is compared exactly", id+".evil.example")
 	both("shorter", "a name is compared exactly", id[:len(id)-1])
+	m.add("missing on a signed response", "Profiles 4.1.4.2: a signed response has to name its issuer", func(r *Response) { r.Issuer = "" }, samlsp.WrongIssuer)
 	m.add("other on the response", "T92: the response has another issuer than its assertion", func(r *Response) { r.Issuer = other }, samlsp.WrongIssuer)
 	m.add("other on an unsigned response", "T92: the response has another issuer than its signed assertion", func(r *Response) {
 		onlyAssertion(r)

@@ -24,12 +24,14 @@ func (m *maker) comments() {
 	}
 	split("comment in NameID", "CVE-2026-40165: the name ends at a comment for some", "<!---->")
 	split("comment with markup in NameID", "the same, with what looks like an end", "<!--</saml:NameID>-->")
-	split("CDATA in NameID", "T87: text in another form", "<![CDATA[]]>").orNameID(registered)
+	cdata := split("CDATA in NameID", "T87: text in another form", "<![CDATA[]]>")
+	cdata.Reasons = append(cdata.Reasons, samlsp.BadXML, samlsp.WrongStructure)
+	cdata.orNameID(registered)
 	m.add("all CDATA", "T87: the whole name as CDATA", func(r *Response) {
 		r.Text = append(r.Text, func(s string) string {
 			return strings.Replace(s, ">ada@partner.example</saml:NameID>", "><![CDATA[ada@partner.example]]></saml:NameID>", 1)
 		})
-	}, samlsp.Comment, samlsp.WrongStructure).orNameID("ada@partner.example")
+	}, samlsp.Comment, samlsp.BadXML, samlsp.WrongStructure).orNameID("ada@partner.example")
 	value := func(name, comment string, change func(t *Tree)) { m.tree(name, comment, change, samlsp.Comment) }
 	value("instruction in NameID", "the name ends at a processing instruction for some; it is signed", func(t *Tree) {
 		e := Find(t.Assertion, ".//NameID")

@@ -157,7 +157,7 @@ func (r *Response) XML() string {
 	change(t, r.After)
 	text := t.String()
 	for _, f := range r.Text {
-		text = f(text)
+		text = edited(text, f)
 	}
 	return text
 }
@@ -166,9 +166,19 @@ func (r *Response) XML() string {
 func (r *Response) Encode() string {
 	form := base64.StdEncoding.EncodeToString([]byte(r.XML()))
 	for _, f := range r.Form {
-		form = f(form)
+		form = edited(form, f)
 	}
 	return form
+}
+
+// edited panics where the edit changed nothing: the attack would be a good
+// response.
+func edited(text string, edit func(string) string) string {
+	changed := edit(text)
+	if changed == text {
+		panic("samltest: an edit of the text changes nothing")
+	}
+	return changed
 }
 
 func change(t *Tree, all []func(*Tree)) {

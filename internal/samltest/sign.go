@@ -12,6 +12,7 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -142,7 +143,11 @@ func (s *Signing) digestOf(e *etree.Element) string {
 		hash = crypto.SHA256
 	}
 	h := hash.New()
-	h.Write(canonical(e, exclusive, s.Prefixes))
+	algorithm := exclusive
+	if slices.Contains(s.Transforms, inclusive) {
+		algorithm = inclusive
+	}
+	h.Write(canonical(e, algorithm, s.Prefixes))
 	return base64.StdEncoding.EncodeToString(h.Sum(nil))
 }
 
