@@ -1,9 +1,12 @@
 package samltest
 
 import (
+	"crypto/ecdsa"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math/big"
 	"regexp"
 	"slices"
 	"strings"
@@ -199,4 +202,31 @@ func TestChecksCanFail(t *testing.T) {
 		}
 	}
 	_ = kept
+}
+
+// TestCurveSignaturesAreWrittenAsTheStandardSays: XML Signature 1.1, section
+// 6.4.3, is r and s of 32 bytes each; a reader that knows Go's ASN.1 only
+// would refuse real providers.
+func TestCurveSignaturesAreWrittenAsTheStandardSays(t *testing.T) {
+	t.Parallel()
+	p := NewEC(t, "https://idp.curve.example")
+	r := p.Good(sp, requestID, time.Now())
+	onlyAssertion(r)
+	doc := etree.NewDocument()
+	if err := doc.ReadFromString(r.XML()); err != nil {
+		t.Fatal(err)
+	}
+	signature := Find(doc.Root(), "./Assertion/Signature")
+	value, err := base64.StdEncoding.DecodeString(Find(signature, "./SignatureValue").Text())
+	if err != nil || len(value) != 64 {
+		t.Fatalf("a value of %d bytes, error %v", len(value), err)
+	}
+	digest := sha256.Sum256(canonical(Find(signature, "./SignedInfo"), exclusive, ""))
+	public := p.Keys[0].Certificate.PublicKey.(*ecdsa.PublicKey)
+	if !ecdsa.Verify(public, digest[:], new(big.Int).SetBytes(value[:32]), new(big.Int).SetBytes(value[32:])) {
+		t.Error("the signature is not good")
+	}
+	if at := Find(signature, ".//SignatureMethod").SelectAttrValue("Algorithm", ""); at != ECDSASHA256 {
+		t.Errorf("the method is %s", at)
+	}
 }
