@@ -22,7 +22,6 @@ import (
 func TestEveryCaseSaysWhatItIs(t *testing.T) {
 	t.Parallel()
 	p, stranger := providers(t)
-	now := time.Now().UTC().Truncate(time.Second)
 	seen := map[string]bool{}
 	cases := Hostile(t, p, stranger, sp, requestID, now)
 	for _, c := range cases {
@@ -67,7 +66,6 @@ func decoded(t *testing.T, c Case) string {
 func TestOnlyTheCheckInQuestionCanRefuse(t *testing.T) {
 	t.Parallel()
 	p, stranger := providers(t)
-	now := time.Now().UTC().Truncate(time.Second)
 	for _, c := range Hostile(t, p, stranger, sp, requestID, now) {
 		if !about(c, "status", "issuer", "request", "audience", "confirmation", "subject", "statement", "time") || c.Name == "status/error, unsigned" {
 			continue
@@ -116,7 +114,6 @@ func lasting(text string) string { return fleeting.ReplaceAllString(numbered(tex
 func TestNoAttackIsAGoodResponse(t *testing.T) {
 	t.Parallel()
 	p, stranger := providers(t)
-	now := time.Now().UTC().Truncate(time.Second)
 	good := map[string]bool{}
 	for _, change := range []func(*Response){func(*Response) {}, func(r *Response) { onlyAssertion(r) }, func(r *Response) { onlyResponse(r) }} {
 		r := p.Good(sp, requestID, now)
@@ -136,7 +133,6 @@ func TestNoAttackIsAGoodResponse(t *testing.T) {
 func TestSizesAreOnTheirSideOfTheLimit(t *testing.T) {
 	t.Parallel()
 	p, stranger := providers(t)
-	now := time.Now().UTC().Truncate(time.Second)
 	sizes := 0
 	for _, c := range Hostile(t, p, stranger, sp, requestID, now) {
 		n := len(c.Build())
@@ -158,7 +154,6 @@ func TestSizesAreOnTheirSideOfTheLimit(t *testing.T) {
 func TestChecksCanFail(t *testing.T) {
 	t.Parallel()
 	p, _ := providers(t)
-	now := time.Now().UTC().Truncate(time.Second)
 	refusing := func(reason samlsp.Reason) Judge {
 		return func(string, string, *samlsp.Asked, time.Time) (samlsp.Assertion, error) {
 			return samlsp.Assertion{}, &samlsp.Refusal{Reason: reason}
@@ -210,7 +205,7 @@ func TestChecksCanFail(t *testing.T) {
 func TestCurveSignaturesAreWrittenAsTheStandardSays(t *testing.T) {
 	t.Parallel()
 	p := NewEC(t, "https://idp.curve.example")
-	r := p.Good(sp, requestID, time.Now())
+	r := p.Good(sp, requestID, now)
 	onlyAssertion(r)
 	doc := etree.NewDocument()
 	if err := doc.ReadFromString(r.XML()); err != nil {
