@@ -16,7 +16,8 @@ import (
 // CheckHostile has each case judged at now, the time that they were made for.
 // It must be refused with one of its reasons and without a panic. Cases of
 // many megabytes must also be refused without many bytes being allocated;
-// bytes, because a time would depend on the machine.
+// bytes, because a time would depend on the machine. The count is that of the
+// whole process, so the caller's test is not a parallel one.
 func CheckHostile(t *testing.T, judge Judge, cases []Case, now time.Time) {
 	t.Helper()
 	for _, c := range cases {
@@ -53,7 +54,7 @@ type verdict struct {
 func (c *Case) judged(judge Judge, now time.Time) (v verdict) {
 	field := c.Build()
 	v = once(judge, field, c, now)
-	for tries := 1; c.MaxAlloc > 0 && v.allocated > c.MaxAlloc && v.panicked == "" && tries < 4; tries++ {
+	for tries := 1; c.MaxAlloc > 0 && v.allocated > c.MaxAlloc && v.panicked == "" && tries < 8; tries++ {
 		v = once(judge, field, c, now)
 	}
 	return v

@@ -1,9 +1,12 @@
 package samltest
 
 import (
+	"crypto/ecdsa"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math/big"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,7 +22,6 @@ import (
 func TestEveryCaseSaysWhatItIs(t *testing.T) {
 	t.Parallel()
 	p, stranger := providers(t)
-	now := time.Now().UTC().Truncate(time.Second)
 	seen := map[string]bool{}
 	cases := Hostile(t, p, stranger, sp, requestID, now)
 	for _, c := range cases {
@@ -64,7 +66,6 @@ func decoded(t *testing.T, c Case) string {
 func TestOnlyTheCheckInQuestionCanRefuse(t *testing.T) {
 	t.Parallel()
 	p, stranger := providers(t)
-	now := time.Now().UTC().Truncate(time.Second)
 	for _, c := range Hostile(t, p, stranger, sp, requestID, now) {
 		if !about(c, "status", "issuer", "request", "audience", "confirmation", "subject", "statement", "time") || c.Name == "status/error, unsigned" {
 			continue
@@ -113,7 +114,6 @@ func lasting(text string) string { return fleeting.ReplaceAllString(numbered(tex
 func TestNoAttackIsAGoodResponse(t *testing.T) {
 	t.Parallel()
 	p, stranger := providers(t)
-	now := time.Now().UTC().Truncate(time.Second)
 	good := map[string]bool{}
 	for _, change := range []func(*Response){func(*Response) {}, func(r *Response) { onlyAssertion(r) }, func(r *Response) { onlyResponse(r) }} {
 		r := p.Good(sp, requestID, now)
@@ -133,7 +133,6 @@ func TestNoAttackIsAGoodResponse(t *testing.T) {
 func TestSizesAreOnTheirSideOfTheLimit(t *testing.T) {
 	t.Parallel()
 	p, stranger := providers(t)
-	now := time.Now().UTC().Truncate(time.Second)
 	sizes := 0
 	for _, c := range Hostile(t, p, stranger, sp, requestID, now) {
 		n := len(c.Build())
@@ -151,11 +150,9 @@ func TestSizesAreOnTheirSideOfTheLimit(t *testing.T) {
 }
 
 // TestChecksCanFail holds CheckHostile and CheckAccepted against judges that
-// are wrong in one way each.
+// are wrong in one way each. Not in parallel: it counts bytes.
 func TestChecksCanFail(t *testing.T) {
-	t.Parallel()
 	p, _ := providers(t)
-	now := time.Now().UTC().Truncate(time.Second)
 	refusing := func(reason samlsp.Reason) Judge {
 		return func(string, string, *samlsp.Asked, time.Time) (samlsp.Assertion, error) {
 			return samlsp.Assertion{}, &samlsp.Refusal{Reason: reason}
@@ -199,4 +196,31 @@ func TestChecksCanFail(t *testing.T) {
 		}
 	}
 	_ = kept
+}
+
+// TestCurveSignaturesAreWrittenAsTheStandardSays: XML Signature 1.1, section
+// 6.4.3, is r and s of 32 bytes each; a reader that knows Go's ASN.1 only
+// would refuse real providers.
+func TestCurveSignaturesAreWrittenAsTheStandardSays(t *testing.T) {
+	t.Parallel()
+	p := NewEC(t, "https://idp.curve.example")
+	r := p.Good(sp, requestID, now)
+	onlyAssertion(r)
+	doc := etree.NewDocument()
+	if err := doc.ReadFromString(r.XML()); err != nil {
+		t.Fatal(err)
+	}
+	signature := Find(doc.Root(), "./Assertion/Signature")
+	value, err := base64.StdEncoding.DecodeString(Find(signature, "./SignatureValue").Text())
+	if err != nil || len(value) != 64 {
+		t.Fatalf("a value of %d bytes, error %v", len(value), err)
+	}
+	digest := sha256.Sum256(canonical(Find(signature, "./SignedInfo"), exclusive, ""))
+	public := p.Keys[0].Certificate.PublicKey.(*ecdsa.PublicKey)
+	if !ecdsa.Verify(public, digest[:], new(big.Int).SetBytes(value[:32]), new(big.Int).SetBytes(value[32:])) {
+		t.Error("the signature is not good")
+	}
+	if at := Find(signature, ".//SignatureMethod").SelectAttrValue("Algorithm", ""); at != ECDSASHA256 {
+		t.Errorf("the method is %s", at)
+	}
 }

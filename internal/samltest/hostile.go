@@ -14,7 +14,7 @@ const victim = "admin@partner.example"
 // Hostile is the collection of attacks on a service provider that trusts p.
 // Whatever is not about signatures is correctly signed by p, so that only the
 // check in question can refuse it. stranger is another provider, of another
-// tenant, whose keys the attacker has.
+// tenant, whose keys the attacker has. Both come from New.
 func Hostile(t testing.TB, p, stranger *IdP, sp samlsp.SP, requestID string, now time.Time) []Case {
 	t.Helper()
 	m := &maker{provider: p, stranger: stranger, decrypts: SPKey(t), sp: sp, requestID: requestID, now: now}

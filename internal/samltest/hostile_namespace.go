@@ -84,6 +84,24 @@ func (m *maker) namespaces() {
 	renamed("Conditions in no namespace", "V39: conditions that some do not see", func(t *Tree) {
 		Find(t.Assertion, "./Conditions").Space = ""
 	}, samlsp.NoConditions)
+	plain := func(name, comment string, change func(*Tree), reasons ...samlsp.Reason) {
+		m.add(name, comment, func(r *Response) {
+			r.Style.Assertion = ""
+			r.Before = append(r.Before, change)
+		}, append(reasons, samlsp.WrongStructure, samlsp.BadNamespace)...)
+	}
+	plain("default namespace ends at Subject", "V39: what is in no namespace is none of SAML's", func(t *Tree) {
+		Find(t.Assertion, "./Subject").CreateAttr("xmlns", "")
+	}, samlsp.NoSubject)
+	plain("default namespace ends at Conditions", "V39: what is in no namespace is none of SAML's", func(t *Tree) {
+		Find(t.Assertion, "./Conditions").CreateAttr("xmlns", "")
+	}, samlsp.NoConditions)
+	plain("default namespace changes at NameID", "V39: another namespace, without a prefix that shows it", func(t *Tree) {
+		Find(t.Assertion, ".//NameID").CreateAttr("xmlns", "urn:evil:namespace")
+	}, samlsp.NoSubject)
+	plain("default namespace of the protocol", "V39: the assertion inherits another namespace than its own", func(t *Tree) {
+		t.Assertion.CreateAttr("xmlns", ProtocolNS)
+	}, samlsp.NotOne)
 	m.tree("Response in another namespace", "a Response that is none of SAML's", func(t *Tree) {
 		t.Response.CreateAttr("xmlns:samlp", "urn:evil:namespace")
 	}, samlsp.WrongMessage)

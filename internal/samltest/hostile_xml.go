@@ -123,6 +123,18 @@ func (m *maker) doctypes() {
 	used("HTML entity", "an entity of HTML, which XML does not have", "", "ada&commat;partner.example", samlsp.Doctype, samlsp.BadXML)
 	used("XXE, file", "T89: a file of the server", `<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>`, "&e;", samlsp.Doctype)
 	used("XXE, address", "T89: an address inside", `<!DOCTYPE x [<!ENTITY e SYSTEM "http://169.254.169.254/latest/meta-data">]>`, "&e;", samlsp.Doctype)
+	m.add("ID by entity", "T78: the assertion's ID is an entity of the document", func(r *Response) {
+		onlyAssertion(r)
+		r.Text = append(r.Text, func(s string) string {
+			return `<!DOCTYPE x [<!ENTITY e "` + r.Assertion.ID + `">]>` + strings.Replace(s, ` ID="`+r.Assertion.ID+`"`, ` ID="&e;"`, 1)
+		})
+	}, samlsp.Doctype)
+	m.add("ID by default", "V38: the assertion's ID is a default of the document type", func(r *Response) {
+		onlyAssertion(r)
+		r.Text = append(r.Text, func(s string) string {
+			return `<!DOCTYPE x [<!ATTLIST saml:Assertion ID ID "` + r.Assertion.ID + `">]>` + strings.Replace(s, ` ID="`+r.Assertion.ID+`"`, ``, 1)
+		})
+	}, samlsp.Doctype)
 	laughs := &strings.Builder{}
 	laughs.WriteString(`<!DOCTYPE x [<!ENTITY l0 "ha">`)
 	for i := 1; i < 20; i++ {

@@ -50,7 +50,7 @@ func TestHostileMetadataDiffersFromTheGood(t *testing.T) {
 	p, stranger := providers(t)
 	good := numbered(string(p.Metadata(MetadataOptions{})))
 	seen := map[string]bool{}
-	for _, bad := range HostileMetadata(p, stranger, time.Now()) {
+	for _, bad := range HostileMetadata(p, stranger, now) {
 		if numbered(bad.Text) == good || seen[bad.Name] || bad.Comment == "" {
 			t.Errorf("%s: good, or there twice, or without a comment", bad.Name)
 		}
@@ -80,7 +80,7 @@ func TestProvidersHaveKeysOfTheirOwn(t *testing.T) {
 	if impostor.EntityID != p.EntityID || len(curve.Keys) != 1 {
 		t.Errorf("impostor %q, %d keys", impostor.EntityID, len(curve.Keys))
 	}
-	if old := p.Keys[First].expired(); !old.Certificate.NotAfter.Before(time.Now()) || old.Private != p.Keys[First].Private {
+	if old := p.Keys[First].expired(); !old.Certificate.NotAfter.Before(now) || old.Private != p.Keys[First].Private {
 		t.Error("an expired certificate of the same key is not")
 	}
 }

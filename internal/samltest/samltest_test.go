@@ -13,6 +13,7 @@ import (
 
 	"github.com/crewjam/saml"
 	"github.com/google/go-cmp/cmp"
+	dsig "github.com/russellhaering/goxmldsig"
 
 	"github.com/sallyport-auth/sallyport/internal/samlsp"
 )
@@ -23,6 +24,17 @@ var sp = samlsp.SP{
 	EntityID: "https://login.example.com/saml/partner/metadata",
 	ACS:      "https://login.example.com/saml/partner/acs",
 	SLO:      "https://login.example.com/saml/partner/slo",
+}
+
+// now is when all of these tests happen.
+var now = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+// TestMain stops the library's clock: a slow machine must not change what it
+// accepts.
+func TestMain(m *testing.M) {
+	saml.TimeNow = func() time.Time { return now }
+	saml.Clock = dsig.NewFakeClockAt(now)
+	os.Exit(m.Run())
 }
 
 func providers(t *testing.T) (p, stranger *IdP) {
@@ -112,7 +124,6 @@ var notRead = map[string]string{
 func TestIndependentReaderAcceptsTheControlGroup(t *testing.T) {
 	t.Parallel()
 	p, _ := providers(t)
-	now := time.Now().UTC().Truncate(time.Second)
 	all, first := library(t, MetadataOptions{}, p), library(t, MetadataOptions{Keys: p.Keys[:1]}, p)
 	cases := Accepted(t, p, sp, requestID, now)
 	if len(cases) < 40 {
@@ -140,7 +151,6 @@ func TestIndependentReaderAcceptsTheControlGroup(t *testing.T) {
 func TestCollectionCatchesTheLibrary(t *testing.T) {
 	t.Parallel()
 	p, stranger := providers(t)
-	now := time.Now().UTC().Truncate(time.Second)
 	judge := library(t, MetadataOptions{}, p)
 	var found []string
 	for _, c := range Hostile(t, p, stranger, sp, requestID, now) {
