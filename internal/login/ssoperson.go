@@ -67,7 +67,10 @@ func (m *Machine) returning(ctx context.Context, c Client, p Provider, as Assert
 	e := m.event(c, audit.AccountUpdatedBySSO, a)
 	e.Method = p.Name
 	change := func(now *account.Account) error {
-		now.Email, now.DisplayName, now.Groups = update.Email, update.DisplayName, update.Groups
+		if now.Provider != a.Provider {
+			return ErrConflict
+		}
+		takeOver(now, a, update)
 		return nil
 	}
 	err := m.Changer.ChangeAccount(ctx, a.ID, m.Now(), false, change, e)
@@ -82,6 +85,20 @@ func (m *Machine) returning(ctx context.Context, c Client, p Provider, as Assert
 	m.Audit.Written(ctx, e)
 	_ = m.Revoke(ctx) // tells the nodes; rows stay until done
 	return m.Accounts.Account(ctx, a.ID)
+}
+
+// takeOver changes in the account what the provider says otherwise than it was
+// read. What it says nothing of may have been changed by an operator meanwhile.
+func takeOver(now *account.Account, read, update account.Account) {
+	if update.Email != read.Email {
+		now.Email = update.Email
+	}
+	if update.DisplayName != read.DisplayName {
+		now.DisplayName = update.DisplayName
+	}
+	if !slices.Equal(update.Groups, read.Groups) {
+		now.Groups = update.Groups
+	}
 }
 
 func same(a, b account.Account) bool {
@@ -165,13 +182,21 @@ func (m *Machine) link(ctx context.Context, c Client, p Provider, as Asserted, i
 		return a, &SSORefused{Reason: "other_identity", Detail: a.Name + " is another person of this provider; `sallyport account set " + a.Name + " --sso " + p.Name + "` forgets that"}
 	}
 	update := m.profile(ctx, c, p, as, a)
+	if a.Email != "" {
+		update.Email = a.Email
+	}
 	e := m.event(c, audit.IdentityLinked, a)
 	e.Method = p.Name
 	err = m.Identities.LinkIdentity(ctx, id, a.ID, m.Now(), func(now *account.Account) error {
-		now.Provider, now.DisplayName, now.Groups = p.Name, update.DisplayName, update.Groups
-		if now.Email == "" {
-			now.Email = update.Email
+		// What an operator decided since it was read stands.
+		if now.Provider != a.Provider || now.Email != a.Email {
+			return ErrConflict
 		}
+		if err := m.mayPass(*now); err != nil {
+			return err
+		}
+		now.Provider = p.Name
+		takeOver(now, a, update)
 		return nil
 	}, e)
 	if err != nil {

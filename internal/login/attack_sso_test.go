@@ -1,0 +1,92 @@
+package login_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/audit"
+	"github.com/sallyport-auth/sallyport/internal/authtest"
+	"github.com/sallyport-auth/sallyport/internal/login"
+)
+
+// meanwhile runs something between what was read and the change that rests on
+// it.
+type meanwhile struct {
+	login.Changer
+	login.Identities
+	run func()
+}
+
+func (m meanwhile) ChangeAccount(ctx context.Context, id account.ID, now time.Time, end bool, change func(*account.Account) error, events ...audit.Event) error {
+	m.run()
+	return m.Changer.ChangeAccount(ctx, id, now, end, change, events...)
+}
+
+func (m meanwhile) LinkIdentity(ctx context.Context, id account.Identity, to account.ID, now time.Time, change func(*account.Account) error, events ...audit.Event) error {
+	m.run()
+	return m.Identities.LinkIdentity(ctx, id, to, now, change, events...)
+}
+
+// operator changes an account as `sallyport account` does.
+func operator(s *authtest.Site, id account.ID, change func(*account.Account)) {
+	s.T.Helper()
+	s.Must(s.Durable.ChangeAccount(ctx, id, s.Clock.Now(), true, func(a *account.Account) error {
+		change(a)
+		return nil
+	}))
+}
+
+// A sign-in writes what the provider says, and not what it read of the rest
+// before an operator changed it.
+func TestSignInGivesNoGroupBack(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, withProviders())
+	as := func(email string) login.Asserted {
+		return asserts(s, "", email, func(as *login.Asserted) {
+			as.Provider, as.SSO.Provider, as.SSO.Entity, as.HasGroups, as.Groups = "other", "other", "https://idp.other.example", false, nil
+		})
+	}
+	in, err := arrives(s, s.Client(), as("ann@other.example"))
+	s.Must(err)
+	operator(s, in.Account.ID, func(a *account.Account) { a.Groups = []string{"admins"} })
+	s.Machine.Changer = meanwhile{Changer: s.Durable, run: func() {
+		operator(s, in.Account.ID, func(a *account.Account) { a.Groups = nil })
+	}}
+	_, _ = arrives(s, s.Client(), as("new@other.example"))
+	now, err := s.Durable.Account(ctx, in.Account.ID)
+	s.Must(err)
+	if len(now.Groups) > 0 {
+		t.Errorf("a sign-in gave %v back after the operator took it", now.Groups)
+	}
+}
+
+// An account that an operator disables, or gives to another provider, at the
+// very moment of somebody's first sign-in stays as the operator has it.
+func TestFirstSignInYieldsToTheOperator(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*account.Account){
+		"disabled":      func(a *account.Account) { a.Disabled = true },
+		"given away":    func(a *account.Account) { a.Provider = "other" },
+		"kept for fire": func(a *account.Account) { a.Email = "fire@partner.example" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := authtest.New(t, withProviders(func(s *login.Settings) { s.BreakGlass = append(s.BreakGlass, "fire@partner.example") }))
+			victim := s.Add("victim", authtest.Email("vic@partner.example"))
+			s.Machine.Identities = meanwhile{Identities: s.Durable, run: func() { operator(s, victim.ID, change) }}
+			_, err := arrives(s, s.Client(), asserts(s, "x", "vic@partner.example"))
+			if err == nil {
+				t.Error("they are in")
+			}
+			now := victim.Account()
+			if now.Provider == "partner" || now.PasswordHash.IsZero() {
+				t.Errorf("the account was taken over: %+v", now)
+			}
+			if ids, err := s.Durable.IdentitiesOf(ctx, victim.ID); err != nil || len(ids) > 0 {
+				t.Errorf("identities %v (%v)", ids, err)
+			}
+		})
+	}
+}
