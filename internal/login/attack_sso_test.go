@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/audit"
 	"github.com/sallyport-auth/sallyport/internal/authtest"
 	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
 // meanwhile runs something between what was read and the change that rests on
@@ -88,5 +90,66 @@ func TestFirstSignInYieldsToTheOperator(t *testing.T) {
 				t.Errorf("identities %v (%v)", ids, err)
 			}
 		})
+	}
+}
+
+// flaky fails once where sessions are listed or ended.
+type flaky struct {
+	login.Sessions
+	list, end bool
+}
+
+func (f *flaky) SessionsOf(ctx context.Context, id account.ID) ([]session.Session, error) {
+	if f.list {
+		f.list = false
+		return nil, session.ErrUnavailable
+	}
+	return f.Sessions.SessionsOf(ctx, id)
+}
+
+func (f *flaky) EndSession(ctx context.Context, id session.ID) error {
+	if f.end {
+		f.end = false
+		return session.ErrUnavailable
+	}
+	return f.Sessions.EndSession(ctx, id)
+}
+
+// A provider's logout that met a store away is good when it comes again; once
+// it is spent, its sessions are over whatever the store does.
+func TestLogoutIsNotLostWithTheStore(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, withProviders())
+	store := &flaky{Sessions: s.Short}
+	s.Machine.Sessions = store
+	l := login.ProviderLogout{
+		Provider: "partner", Entity: "https://idp.partner.example", ID: "_1", Until: s.Clock.Now().Add(time.Minute), NameID: "id-of-ann",
+	}
+	in, err := arrives(s, s.Client(), asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	store.list = true
+	if _, err := s.Machine.EndByProvider(ctx, s.Client(), l); !errors.Is(err, session.ErrUnavailable) {
+		t.Fatalf("error %v with the store away", err)
+	}
+	if n, err := s.Machine.EndByProvider(ctx, s.Client(), l); n != 1 || err != nil {
+		t.Fatalf("the second time ended %d sessions (%v)", n, err)
+	}
+	if _, err := s.Short.Session(ctx, in.Session.ID); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("the session lives (%v)", err)
+	}
+	_, err = s.Machine.EndByProvider(ctx, s.Client(), l)
+	wantRefused(t, err, "replayed")
+
+	in, err = arrives(s, s.Client(), asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	s.Clock.Advance(time.Second)
+	store.end, l.ID = true, "_2"
+	if n, err := s.Machine.EndByProvider(ctx, s.Client(), l); n != 1 || err != nil {
+		t.Fatalf("ended %d sessions (%v)", n, err)
+	}
+	a, err := s.Durable.Account(ctx, in.Account.ID)
+	s.Must(err)
+	if !in.Session.Created.Before(a.SessionsValidFrom) {
+		t.Error("the session lives when the store comes back with it")
 	}
 }
