@@ -93,6 +93,44 @@ func TestFirstSignInYieldsToTheOperator(t *testing.T) {
 	}
 }
 
+// T87: what a provider spells otherwise is somebody else there. Nobody gets
+// the account of whom a compatible spelling would make them here.
+func TestCompatibleSpellingIsNotThePerson(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		victim      []authtest.Option
+		user, email string
+	}{
+		"address in full width":   {[]authtest.Option{authtest.Email("vic@partner.example")}, "x", "ｖｉｃ@partner.example"},
+		"address in superscript":  {[]authtest.Option{authtest.Email("vic@partner.example")}, "x", "ᵛⁱᶜ@partner.example"},
+		"address with a long s":   {[]authtest.Option{authtest.Email("sid@partner.example")}, "x", "ſid@partner.example"},
+		"address with a kelvin":   {[]authtest.Option{authtest.Email("kim@partner.example")}, "x", "\u212aim@partner.example"},
+		"address with a ligature": {[]authtest.Option{authtest.Email("fin@partner.example")}, "x", "ﬁn@partner.example"},
+		"given name, full width":  {[]authtest.Option{givenTo("partner")}, "ｖｉｃｔｉｍ", ""},
+		"given name, superscript": {[]authtest.Option{givenTo("partner")}, "victⁱm", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := authtest.New(t, withProviders())
+			victim := s.Add("victim", c.victim...)
+			in, err := arrives(s, s.Client(), asserts(s, c.user, c.email))
+			if err == nil && in.Account.ID == victim.ID {
+				t.Error("they are the victim")
+			}
+			if ids, err := s.Durable.IdentitiesOf(ctx, victim.ID); err != nil || len(ids) > 0 {
+				t.Errorf("identities %v (%v)", ids, err)
+			}
+		})
+	}
+	s := authtest.New(t, withProviders())
+	victim := s.Add("victim", authtest.Email("vic@partner.example"))
+	in, err := arrives(s, s.Client(), asserts(s, "x", "Vic@Partner.Example")) // addresses have no case here
+	s.Must(err)
+	if in.Account.ID != victim.ID {
+		t.Error("another case is another person")
+	}
+}
+
 // flaky fails once where sessions are listed or ended.
 type flaky struct {
 	login.Sessions

@@ -151,7 +151,7 @@ func (m *Machine) theirs(ctx context.Context, p Provider, as Asserted) (account.
 		owned      bool // the provider owns whatever is called that
 	}{
 		{asserted(as).email(), p.Owns(asserted(as).email())},
-		{account.NormaliseIdentifier(as.User), false},
+		{AssertedIdentifier(as.User), false},
 	} {
 		if by.identifier == "" {
 			continue
@@ -253,9 +253,26 @@ func (m *Machine) dropEmail(ctx context.Context, c Client, p Provider, a account
 
 type asserted Asserted
 
+// AssertedIdentifier is a name or address of a provider's as identifiers are.
+// Only letters of ASCII have no case there: "" for a text that becomes another
+// one here by more than that (full width, ligatures, blanks around it). To the
+// provider it is somebody else than whoever has the plain spelling.
+func AssertedIdentifier(text string) string {
+	lower := strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, text)
+	if lower != account.NormaliseIdentifier(text) {
+		return ""
+	}
+	return lower
+}
+
 // email is the asserted address as identifiers are, "" for none that is one.
 func (as asserted) email() string {
-	email := account.NormaliseIdentifier(as.Email)
+	email := AssertedIdentifier(as.Email)
 	if account.CheckEmail(email) != nil {
 		return ""
 	}
@@ -280,13 +297,13 @@ func (m *Machine) newName(p Provider, as Asserted) (string, error) {
 			(!strings.Contains(name, "@") || p.Owns(name))
 	}
 	if p.Attributes.User != "" {
-		name := account.NormaliseIdentifier(as.User)
+		name := AssertedIdentifier(as.User)
 		if !usable(name) {
 			return "", &SSORefused{Reason: "bad_user", Detail: fmt.Sprintf("the attribute %q has %.130q, which is no name that this provider may give", p.Attributes.User, as.User)}
 		}
 		return name, nil
 	}
-	for _, candidate := range []string{account.NormaliseIdentifier(as.SSO.NameID), asserted(as).email()} {
+	for _, candidate := range []string{AssertedIdentifier(as.SSO.NameID), asserted(as).email()} {
 		if usable(candidate) {
 			return candidate, nil
 		}
