@@ -191,3 +191,22 @@ func TestLogoutIsNotLostWithTheStore(t *testing.T) {
 		t.Error("the session lives when the store comes back with it")
 	}
 }
+
+// An address in `break_glass` is not a provider's to give: it would keep the
+// account that it is meant for from being made, and lock its bearer out.
+func TestNoProviderGivesABreakGlassAddress(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, withProviders(func(s *login.Settings) { s.BreakGlass = append(s.BreakGlass, "fire@partner.example") }))
+	if _, err := arrives(s, s.Client(), asserts(s, "ann", "ann@partner.example")); err != nil {
+		t.Fatal(err)
+	}
+	in, err := arrives(s, s.Client(), asserts(s, "ann", "fire@partner.example"))
+	if err != nil || in.Account.Email == "fire@partner.example" {
+		t.Errorf("with a new address they are %q (%v)", in.Account.Email, err)
+	}
+	in, err = arrives(s, s.Client(), asserts(s, "bob", "fire@partner.example"))
+	if err != nil || in.Account.Email == "fire@partner.example" {
+		t.Errorf("a new account is %q (%v)", in.Account.Email, err)
+	}
+	s.Add("fireman", authtest.Email("fire@partner.example")) // fails while somebody has the address
+}

@@ -212,10 +212,13 @@ func (m *Machine) link(ctx context.Context, c Client, p Provider, as Asserted, i
 // under their local names, each as far as the configuration reads it.
 func (m *Machine) profile(ctx context.Context, c Client, p Provider, as Asserted, a account.Account) account.Account {
 	if email := asserted(as).email(); email != "" && email != a.Email {
-		if p.Owns(email) {
-			a.Email = email
-		} else {
+		switch {
+		case !p.Owns(email):
 			m.dropEmail(ctx, c, p, a, email, "its domain is not one of the provider's `domains`")
+		case slices.Contains(m.Settings.BreakGlass, email):
+			m.dropEmail(ctx, c, p, a, email, "it is in `break_glass`")
+		default:
+			a.Email = email
 		}
 	}
 	if as.Name != "" {
