@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/audit"
 	"github.com/sallyport-auth/sallyport/internal/authtest"
 	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
@@ -209,4 +210,20 @@ func TestNoProviderGivesABreakGlassAddress(t *testing.T) {
 		t.Errorf("a new account is %q (%v)", in.Account.Email, err)
 	}
 	s.Add("fireman", authtest.Email("fire@partner.example")) // fails while somebody has the address
+}
+
+// SPEC F2: the use of a break-glass account raises an alarm, also when it
+// begins with a link.
+func TestBreakGlassByLinkRaisesTheAlarm(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, withProviders())
+	root := s.Add("root", authtest.Email("root@partner.example"), authtest.WithoutPassword)
+	token := makeLink(s, root, account.LinkSetUp)
+	f, problems, err := s.Machine.ChoosePassword(ctx, s.Client(), token, secret.New("a long enough pass phrase"))
+	if err != nil || len(problems) > 0 || f.Account != root.ID {
+		t.Fatalf("%v %v", problems, err)
+	}
+	if s.Events.Count(audit.BreakGlassUsed) != 1 {
+		t.Error("its use raised no alarm")
+	}
 }
