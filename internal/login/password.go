@@ -98,9 +98,11 @@ func (m *Machine) provePassword(ctx context.Context, c Client, identifier string
 		return a, nil, err
 	}
 	m.Audit.Record(ctx, m.event(c, audit.PasswordRight, a))
-	if provider := m.Settings.ManagedBy(a); provider != "" { // SPEC F2: its use raises an alarm
+	if m.Settings.IsBreakGlass(a) { // SPEC F2: its use raises an alarm, whoever's its domain is
 		e := m.event(c, audit.BreakGlassUsed, a)
-		e.Reason = "managed by " + provider
+		if provider := m.Settings.ManagedBy(a); provider != "" {
+			e.Reason = "managed by " + provider
+		}
 		m.Audit.Record(ctx, e)
 	}
 	if rehash {
