@@ -81,9 +81,14 @@ func TestProvidersAccountsHaveNoOtherWay(t *testing.T) {
 	type try struct{ name, password string }
 	tries := []try{
 		{"bob", "wrong-wrong-wrong"}, // the measure
-		{"nobody", "wrong-wrong-wrong"}, {"nobody@partner.test", "wrong-wrong-wrong"},
-		{"dora", dora}, {"DORA", dora}, {"dora@partner.test", dora}, {"dora@partner.test", "wrong-wrong-wrong"},
-		{"ada", bob}, {"ada@partner.test", bob},
+		{"nobody", "wrong-wrong-wrong"},
+		{"nobody@partner.test", "wrong-wrong-wrong"},
+		{"dora", dora},
+		{"DORA", dora},
+		{"dora@partner.test", dora},
+		{"dora@partner.test", "wrong-wrong-wrong"},
+		{"ada", bob},
+		{"ada@partner.test", bob},
 	}
 	var want string
 	for i, row := range tries {

@@ -154,4 +154,3 @@ func TestEveryUseOfBreakGlassIsTold(t *testing.T) {
 		}
 	}
 }
-
