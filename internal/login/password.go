@@ -105,14 +105,17 @@ func (m *Machine) provePassword(ctx context.Context, c Client, identifier string
 	return a, nil, nil
 }
 
-// brokeGlass raises the alarm of SPEC F2 where an account gets in here that a
-// provider owns.
+// brokeGlass raises the alarm of SPEC F2 where a listed account gets in here,
+// whoever owns its domain.
 func (m *Machine) brokeGlass(ctx context.Context, c Client, a account.Account) {
-	if provider := m.Settings.ManagedBy(a); provider != "" {
-		e := m.event(c, audit.BreakGlassUsed, a)
-		e.Reason = "managed by " + provider
-		m.Audit.Record(ctx, e)
+	if !m.Settings.IsBreakGlass(a) {
+		return
 	}
+	e := m.event(c, audit.BreakGlassUsed, a)
+	if provider := m.Settings.ManagedBy(a); provider != "" {
+		e.Reason = "managed by " + provider
+	}
+	m.Audit.Record(ctx, e)
 }
 
 // usable reports whether a right password opens anything for the account.
