@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -49,8 +50,12 @@ type cluster struct {
 
 var lastIP atomic.Int64
 
-// nodeIP is a loopback address that no other gateway of these tests has.
-func nodeIP() string { return fmt.Sprintf("127.0.44.%d", 10+lastIP.Add(1)) }
+// nodeIP is a loopback address that no other gateway of these tests has, nor
+// of another run of them: two that listen on one address get each other's
+// requests.
+func nodeIP() string {
+	return fmt.Sprintf("127.%d.%d.%d", 1+os.Getpid()/254%254, 1+os.Getpid()%254, 10+lastIP.Add(1))
+}
 
 func startCluster(t *testing.T, engine, limits string) cluster {
 	t.Helper()
