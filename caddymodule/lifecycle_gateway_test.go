@@ -258,11 +258,17 @@ func (g *gateway) must(err error) {
 // cookie of the first.
 func (g *gateway) signedIn(level session.Level, hosts ...string) change {
 	g.t.Helper()
+	return g.signedInAt(nil, level, hosts...)
+}
+
+// signedInAt is signedIn, at an identity provider.
+func (g *gateway) signedInAt(sso *session.SSO, level session.Level, hosts ...string) change {
+	g.t.Helper()
 	ctx, e, now := context.Background(), started.current().engine, time.Now()
 	a, err := e.durable.AccountByIdentifier(ctx, "alice")
 	g.must(err)
 	s := session.Session{
-		ID: session.NewID(), Account: a.ID, Created: now, Expires: now.Add(time.Hour), Idle: time.Hour, AMR: []string{"pwd", "otp"},
+		ID: session.NewID(), Account: a.ID, Created: now, Expires: now.Add(time.Hour), Idle: time.Hour, AMR: []string{"pwd", "otp"}, SSO: sso,
 	}
 	var creds []session.Credential
 	for _, h := range hosts {

@@ -56,6 +56,7 @@ func (g *gateway) refused() []badConfig {
 		{"Provision of a neighbour", g.global("") + site + g.site("c.example.com", "reverse_proxy {\nto https://127.0.0.1:1\ntransport http {\ntls_client_auth /nowhere.pem /nowhere.key\n}\n}"), "/nowhere.pem"},
 		{"Provision of another app", g.global("") + site + "https://d.example.com:1 {\nbind 127.0.0.1\ntls /nowhere.pem /nowhere.key\n}\n", "/nowhere.pem"},
 		{"a path matcher", g.global("") + g.site("app.example.com", "handle /admin* {\nsallyport\n}\n"+g.proxy()), "stands below a matcher other than a host"},
+		{"an unknown provider", g.global("") + g.site("app.example.com", "sallyport {\nprovider nobody\n}\n"+g.proxy()), "there is no identity provider"},
 		{"Start: an unset variable", g.global("keys {env.SALLYPORT_NOT_SET}") + site, "SALLYPORT_NOT_SET"},
 		{"Start: a foreign ring", g.global("keys "+g.dir+"/foreign") + site, "belongs to another key ring"},
 		{"Start: a port in use", g.global("") + site + "http://b.example.com:" + portOf(g.app.URL) + " {\nbind 127.0.0.1\nsallyport\n}\n", "address already in use"},

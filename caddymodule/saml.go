@@ -41,9 +41,6 @@ func (s *SAML) rules() samlsp.Rules {
 	}
 }
 
-// byURL reports whether the metadata is fetched; otherwise it is a file.
-func (s *SAML) byURL() bool { return strings.Contains(s.Metadata, "://") }
-
 // combinedSignIn reports whether name and password are asked for on one page.
 // With a provider configured, the name says where the password belongs, so
 // that it has to come first.

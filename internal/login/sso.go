@@ -54,6 +54,9 @@ type Asserted struct {
 	HasGroups         bool
 }
 
+// maxAnswer bounds what is kept of an answer, in bytes: some hundred groups.
+const maxAnswer = 48 << 10
+
 // AnswerLife is how long a verified answer waits for its browser (SPEC F3).
 const AnswerLife = 2 * time.Minute
 
@@ -138,6 +141,18 @@ type answer struct {
 // are an *SSORefused.
 func (m *Machine) KeepAnswer(ctx context.Context, r *SSORequest, as Asserted) (key string, err error) {
 	now := m.Now()
+	kept := answer{Asserted: as}
+	if r != nil {
+		kept.Request = *r
+	}
+	plain, err := json.Marshal(kept)
+	if err != nil {
+		return "", err
+	}
+	if len(plain) > maxAnswer {
+		// Leaving some out could leave out one that is denied.
+		return "", &SSORefused{Reason: "too_many_attributes", Detail: fmt.Sprintf("%d groups, or very long ones: let the provider send those that matter", len(as.Groups))}
+	}
 	err = m.Identities.SpendAssertion(ctx, onceKey("saml assertion\x00"+as.SSO.Entity+"\x00", as.ID), as.Until.Add(clocksApart), now)
 	if errors.Is(err, account.ErrTaken) {
 		return "", &SSORefused{Reason: "replayed", Detail: "this very assertion was used before"}
@@ -145,7 +160,6 @@ func (m *Machine) KeepAnswer(ctx context.Context, r *SSORequest, as Asserted) (k
 	if err != nil {
 		return "", err
 	}
-	kept := answer{Asserted: as}
 	if r != nil {
 		_, err := m.Once.TakeOnce(ctx, onceKey(onceRequest, r.ID), now)
 		if errors.Is(err, session.ErrNotFound) {
@@ -154,11 +168,6 @@ func (m *Machine) KeepAnswer(ctx context.Context, r *SSORequest, as Asserted) (k
 		if err != nil {
 			return "", err
 		}
-		kept.Request = *r
-	}
-	plain, err := json.Marshal(kept)
-	if err != nil {
-		return "", err
 	}
 	key = secret.NewToken().Reveal()
 	hash := onceKey(onceAnswer, key)

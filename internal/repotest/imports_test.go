@@ -43,6 +43,7 @@ var mayImport = map[string]string{
 	// For tests only.
 	"internal/testtools":  "",
 	"internal/vendortest": "internal/testtools",
+	"internal/samltest":   "internal/samlsp",
 	"internal/storetest":  "internal/account internal/audit internal/factor internal/keyring internal/login internal/session internal/testtools",
 	"internal/authtest": "internal/access internal/account internal/audit internal/factor internal/keyring internal/login " +
 		"internal/notify internal/phone internal/redisstore internal/samlsp internal/session internal/sqlstore internal/storetest internal/testtools internal/vendortest pages",

@@ -11,7 +11,9 @@ import (
 // SECURITY R65 to R71.
 
 func (j *judgement) envelope() *Refusal {
-	if refusal := j.from(j.outer, false); refusal != nil {
+	// Profiles section 4.1.4.2 has when the response must name its issuer.
+	must := j.outer != j.response.root || j.response.opened != nil
+	if refusal := j.from(j.outer, must); refusal != nil {
 		return refusal
 	}
 	destination, ok := attribute(j.outer, "Destination")
@@ -176,6 +178,9 @@ func (j *judgement) confirms(c *etree.Element) *Refusal {
 // request wants response and assertion to answer the very request that was
 // asked; or none, where none was and that is allowed (Profiles section 4.1.5).
 func (j *judgement) request() *Refusal {
+	if j.asked != nil && j.asked.ID == "" {
+		return refuse(WrongRequest, "the request has no ID")
+	}
 	answers := []string{"", ""}
 	answers[0], _ = attribute(j.outer, "InResponseTo")
 	for _, c := range children(only(j.inner, nsAssertion, "Subject"), nsAssertion, "SubjectConfirmation") {

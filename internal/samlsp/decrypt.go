@@ -75,8 +75,12 @@ func encryptedParts(el *etree.Element) (data, wrapped *etree.Element, refusal *R
 	switch {
 	case refusal != nil:
 		return nil, nil, refusal
-	case data == nil || len(keys) != 1:
+	case data == nil || len(keys) > 1:
 		return nil, nil, refuse(WrongStructure, "not exactly one EncryptedData and one EncryptedKey, but %d keys", len(keys))
+	case len(keys) == 0:
+		return nil, nil, refuse(CannotDecrypt, "there is no EncryptedKey")
+	case method(data) == "" || method(keys[0]) == "":
+		return nil, nil, refuse(WrongStructure, "the encryption method is not said")
 	case !slices.Contains(goodCiphers, method(data)):
 		return nil, nil, refuse(WeakAlgorithm, "encrypted with %.100q", method(data))
 	case !slices.Contains(goodTransport, method(keys[0])):

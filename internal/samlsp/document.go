@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -26,9 +28,9 @@ type limits struct {
 	markup bool
 }
 
-// messageLimits are for what travels through a browser. A person in a
-// thousand groups has a thousand AttributeValue elements.
-var messageLimits = limits{bytes: MaxMessage, elements: 4096, attributes: 12288, depth: 32}
+// messageLimits are for what travels through a browser. The library that
+// verifies signatures stops at a thousand elements too, with less to say.
+var messageLimits = limits{bytes: MaxMessage, elements: 1000, attributes: 4000, depth: 32}
 
 // metadataLimits are for what a provider says of itself.
 var metadataLimits = limits{bytes: 2 << 20, elements: 32768, attributes: 131072, depth: 32, markup: true}
@@ -55,6 +57,9 @@ func parse(text []byte, l limits) (*etree.Element, *Refusal) {
 		}
 		text = text[3:]
 	}
+	if !characters(text) {
+		return nil, refuse(BadXML, "a reference to a character that there is not")
+	}
 	s := scan{limits: l, meaning: map[string]string{}, ids: map[string]bool{}}
 	if refusal := s.read(text); refusal != nil {
 		return nil, refusal
@@ -72,7 +77,47 @@ func parse(text []byte, l limits) (*etree.Element, *Refusal) {
 	if root == nil {
 		return nil, refuse(BadXML, "no root element")
 	}
+	if !l.markup {
+		return root, walk(root, identified)
+	}
 	return root, nil
+}
+
+// identified refuses an ID whose name is spelled so that some reader takes it
+// for one and another does not: SAML has ID, signatures and encryption Id.
+func identified(el *etree.Element) *Refusal {
+	for _, a := range el.Attr {
+		if !strings.EqualFold(a.Key, "id") || a.Space == "xmlns" {
+			continue
+		}
+		want := "ID"
+		if space := el.NamespaceURI(); space == nsSignature || space == nsEncrypted {
+			want = "Id"
+		}
+		if a.Space != "" || a.Key != want {
+			return refuse(DuplicateID, "an ID of %.60q is spelled %.60q", el.Tag, a.FullKey())
+		}
+	}
+	return nil
+}
+
+var reference = regexp.MustCompile(`&#(x?)([0-9A-Fa-f]{1,8});`)
+
+// characters reports whether all numeric references name characters of XML
+// (section 2.2): Go's parser makes half a character a replacement, silently.
+func characters(text []byte) bool {
+	for _, m := range reference.FindAllSubmatch(text, -1) {
+		base := 10
+		if len(m[1]) > 0 {
+			base = 16
+		}
+		n, err := strconv.ParseUint(string(m[2]), base, 32)
+		r := rune(n)
+		if err != nil || !utf8.ValidRune(r) || r == 0xfffe || r == 0xffff || r < 0x20 && r != '\t' && r != '\n' && r != '\r' {
+			return false
+		}
+	}
+	return true
 }
 
 // scan is one pass over a document's tokens.
@@ -161,6 +206,9 @@ func (s *scan) start(t xml.StartElement) *Refusal {
 	case len(s.open) >= s.depth:
 		return refuse(TooComplex, "deeper than %d elements", s.depth)
 	}
+	if !named(t.Name) {
+		return refuse(BadXML, "a name with a colon too many")
+	}
 	s.rooted = true
 	s.open, s.declared = append(s.open, qualified(t.Name)), append(s.declared, nil)
 	if refusal := s.declare(t); refusal != nil {
@@ -182,7 +230,7 @@ func (s *scan) declare(t xml.StartElement) *Refusal {
 		}
 		u, err := url.Parse(a.Value)
 		switch {
-		case prefix == "xml" || prefix == "xmlns":
+		case prefix == "xml" || prefix == "xmlns" || a.Value == "http://www.w3.org/2000/xmlns/" || a.Value == "http://www.w3.org/XML/1998/namespace":
 			return refuse(BadNamespace, "prefix %q cannot be declared", prefix)
 		case err != nil || !u.IsAbs() || strings.TrimSpace(a.Value) != a.Value:
 			// A relative one makes some canonicalisations fail, and an empty
@@ -219,7 +267,7 @@ func (s *scan) attributesOf(t xml.StartElement) *Refusal {
 	seen := make(map[string]bool, len(t.Attr))
 	for _, a := range t.Attr {
 		name := qualified(a.Name)
-		if seen[name] {
+		if seen[name] || !named(a.Name) {
 			return refuse(BadXML, "an attribute stands twice")
 		}
 		seen[name] = true
@@ -244,20 +292,21 @@ func (s *scan) attributesOf(t xml.StartElement) *Refusal {
 	return nil
 }
 
-// identity refuses an ID that is there twice, or whose name is spelled so that
-// some reader takes it for one and another does not.
+// identity refuses an ID that is there twice.
 func (s *scan) identity(a xml.Attr) *Refusal {
 	if !strings.EqualFold(a.Name.Local, "id") || s.markup {
 		return nil
-	}
-	if a.Name.Space != "" || a.Name.Local != "ID" && a.Name.Local != "Id" {
-		return refuse(DuplicateID, "an ID is spelled %q", qualified(a.Name))
 	}
 	if s.ids[a.Value] {
 		return refuse(DuplicateID, "two elements have the same ID")
 	}
 	s.ids[a.Value] = true
 	return nil
+}
+
+// named reports whether a name has one colon at most, and not at an end.
+func named(n xml.Name) bool {
+	return n.Local != "" && !strings.Contains(n.Local, ":") && !strings.Contains(n.Space, ":")
 }
 
 func qualified(n xml.Name) string {

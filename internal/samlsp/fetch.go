@@ -37,7 +37,7 @@ func NewClient(roots *x509.CertPool) *http.Client {
 }
 
 func (s *Source) fetch(ctx context.Context) ([]byte, error) {
-	if !strings.HasPrefix(s.Location, "https://") {
+	if !strings.Contains(s.Location, "://") {
 		return readFile(s.Location)
 	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)

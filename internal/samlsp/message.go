@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/beevik/etree"
 	"github.com/crewjam/saml"
@@ -33,9 +32,6 @@ type Message struct {
 
 // Field is a hidden field of a form.
 type Field struct{ Name, Value string }
-
-// instant is how SAML writes a time.
-func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // send signs a message and packs it for the first binding that the provider
 // has a place for. field is SAMLRequest or SAMLResponse.

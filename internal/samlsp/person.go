@@ -86,28 +86,24 @@ func (j *judgement) strength() *Refusal {
 	return nil
 }
 
-// maxValues bounds what is taken over of one person.
-const maxValues = 2000
+// Attributes with longer names or values, in bytes, are not read: a
+// photograph is no reason to refuse anybody, and nothing that we use is longer.
+const maxAttributeName, maxAttributeValue = 1024, 4096
 
 func (j *judgement) attributes() *Refusal {
 	found, friendly := map[string][]string{}, map[string][]string{}
-	values := 0
 	for _, statement := range children(j.inner, nsAssertion, "AttributeStatement") {
 		for _, a := range children(statement, nsAssertion, "Attribute") {
 			name, _ := attribute(a, "Name")
 			other, _ := attribute(a, "FriendlyName")
 			for _, v := range children(a, nsAssertion, "AttributeValue") {
 				// One with elements in it is no text that could be used.
-				if value, ok := text(v); ok {
+				if value, ok := text(v); ok && len(value) <= maxAttributeValue && len(name) <= maxAttributeName && len(other) <= maxAttributeName {
 					found[name] = append(found[name], value)
 					friendly[other] = append(friendly[other], value)
-					values++
 				}
 			}
 		}
-	}
-	if values > maxValues {
-		return refuse(TooManyAttributes, "%d values, at most %d", values, maxValues)
 	}
 	for name, list := range friendly {
 		if _, taken := found[name]; !taken && name != "" {

@@ -58,7 +58,7 @@ const (
 	NoStatement Reason = "no_statement"  // no AuthnStatement
 	WeakContext Reason = "weak_context"  // another class than `require_context` lists
 	StaleSignIn Reason = "stale_sign_in" // a fresh proof was asked for and is not there
-	// What it says of them.
+	// TooManyAttributes: more, or longer ones, than a session can go by.
 	TooManyAttributes Reason = "too_many_attributes"
 	// crewjam/saml refused what our own checks accept.
 	Library Reason = "library"

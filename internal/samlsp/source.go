@@ -36,7 +36,7 @@ type Witness interface {
 // copy by a bad one, and one that is void is as good as none.
 type Source struct {
 	Provider string
-	// Location is a file or an https address.
+	// Location is a file or an https address (http of this machine).
 	Location string
 	// Every is how often it is looked at.
 	Every   time.Duration

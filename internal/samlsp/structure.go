@@ -62,12 +62,28 @@ func placed(root, el *etree.Element) *Refusal {
 		if !signed || !is(el, nsSignature, "Signature") {
 			return refuse(WrongStructure, "a signature where none may be")
 		}
-	case "signedinfo", "reference":
-		if el.NamespaceURI() != nsSignature {
-			return refuse(WrongStructure, "a part of a signature of another namespace")
+	case "signedinfo":
+		if !is(el, nsSignature, "SignedInfo") || parent == nil || !is(parent, nsSignature, "Signature") {
+			return refuse(WrongStructure, "a SignedInfo outside of a signature")
+		}
+	case "reference":
+		if !is(el, nsSignature, "Reference") || parent == nil || !is(parent, nsSignature, "SignedInfo") {
+			return refuse(WrongStructure, "a reference outside of a signature")
 		}
 	}
+	if space, ours := spaceOf[el.Tag]; ours && el.NamespaceURI() != space {
+		return refuse(WrongStructure, "a %s of another namespace than SAML's", el.Tag)
+	}
 	return nil
+}
+
+// spaceOf are the elements that are read. One of the same name and another
+// namespace would be read by those who look at names alone (V39).
+var spaceOf = map[string]string{
+	"Issuer": nsAssertion, "Subject": nsAssertion, "NameID": nsAssertion, "SubjectConfirmation": nsAssertion, "SubjectConfirmationData": nsAssertion,
+	"Conditions": nsAssertion, "AudienceRestriction": nsAssertion, "Audience": nsAssertion, "AuthnStatement": nsAssertion, "AuthnContext": nsAssertion,
+	"AuthnContextClassRef": nsAssertion, "AttributeStatement": nsAssertion, "Attribute": nsAssertion, "AttributeValue": nsAssertion,
+	"Status": nsProtocol, "StatusCode": nsProtocol,
 }
 
 // checkMessage is what all messages and assertions have in common.

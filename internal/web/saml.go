@@ -35,6 +35,9 @@ func beginSAML(v *visit) error {
 	if _, ok := v.Machine.Settings.Providers[v.tail]; !ok {
 		return errNotFound
 	}
+	if !v.navigates() {
+		return errCrossSite
+	}
 	if err := v.Machine.TakeForm(v.ctx(), v.client); err != nil {
 		return err
 	}
@@ -53,6 +56,14 @@ func beginSAML(v *visit) error {
 		return err
 	}
 	return v.next(f)
+}
+
+// navigates reports whether a GET that stores something is a person's own
+// step: another site's images or a browser's guesses must not use up what this
+// browser may ask for.
+func (v *visit) navigates() bool {
+	dest := v.r.Header.Get("Sec-Fetch-Dest")
+	return (dest == "" || dest == "document") && v.r.Header.Get("Sec-Purpose") == "" && v.r.Header.Get("Purpose") == ""
 }
 
 // consume takes a provider's answer (the assertion consumer service of SAML

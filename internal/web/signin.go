@@ -156,6 +156,9 @@ func (v *visit) checkPassword() (login.Flow, error) {
 		typed = f.Identifier // what the page shows, not what it sends
 	}
 	if _, theirs := v.Machine.Settings.ProviderOf(account.NormaliseIdentifier(typed)); theirs && !plain {
+		if err := v.Machine.TakeForm(v.ctx(), v.client); err != nil { // no counter of passwords sees it
+			return f, err
+		}
 		return v.Machine.SubmitIdentifier(v.ctx(), f, typed) // the password is not looked at
 	}
 	return v.Machine.SubmitPassword(v.ctx(), v.client, f, typed, secret.New(v.form.Get("password")))

@@ -102,6 +102,9 @@ func (v *visit) leaveProvider(text string) error {
 	if !p.Rules.SingleLogout || p.IdP.EntityID != l.SSO.Entity {
 		return v.to("/signed-out")
 	}
+	if !v.navigates() {
+		return errCrossSite
+	}
 	if err := v.Machine.TakeForm(v.ctx(), v.client); err != nil { // it stores something
 		return err
 	}
