@@ -51,9 +51,11 @@ type cluster struct {
 var lastIP atomic.Int64
 
 // nodeIP is a loopback address that no other gateway of these tests has, nor
-// one of another run of them at the same time: Caddy shares a port with any
-// other Caddy that listens on it, and each would get half of the connections.
-func nodeIP() string { return fmt.Sprintf("127.44.%d.%d", os.Getpid()%250, 10+lastIP.Add(1)) }
+// of another run of them: two that listen on one address get each other's
+// requests.
+func nodeIP() string {
+	return fmt.Sprintf("127.%d.%d.%d", 1+os.Getpid()/254%254, 1+os.Getpid()%254, 10+lastIP.Add(1))
+}
 
 func startCluster(t *testing.T, engine, limits string) cluster {
 	t.Helper()

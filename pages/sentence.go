@@ -76,6 +76,9 @@ func (l *language) fill(out *strings.Builder, key, text string, args Args, marku
 				return fmt.Errorf("message %q: %w", key, err)
 			}
 			out.WriteString(value)
+			if strings.HasSuffix(strings.TrimSuffix(value, "</bdi>"), ".") { // "Partner Ltd." ends a sentence with its own
+				text = strings.TrimPrefix(text, ".")
+			}
 			continue
 		case "**":
 			tag("<strong>")

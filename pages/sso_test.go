@@ -235,3 +235,24 @@ func TestNamesInTitlesStayShortAndVisible(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", title, want)
 	}
 }
+
+// Companies are called "Partner Ltd."; the stop of their name ends a sentence
+// too.
+func TestNameWithAStopEndsASentenceOnce(t *testing.T) {
+	t.Parallel()
+	for _, view := range []View{
+		SSO{Org: "Partner Ltd.", Target: "https://idp.example.com/"},
+		SSO{Org: "Partner Ltd.", Target: "https://idp.example.com/", Leaving: true},
+		SignedOut{Org: "Partner Ltd.", OrgDone: true},
+		Managed{Frame{Account: "ann"}, "Partner Ltd."},
+		Confirm{Frame: Frame{Account: "ann"}, Org: "Partner Ltd."},
+	} {
+		page := rendered(t, view)
+		if !strings.Contains(page, "<bdi>Partner Ltd.</bdi></p>") || strings.Contains(page, "<bdi>Partner Ltd.</bdi>.") {
+			t.Errorf("%T: %s", view, page)
+		}
+	}
+	if page := rendered(t, SSO{Org: "Partner", Target: "https://idp.example.com/"}); !strings.Contains(page, "<bdi>Partner</bdi>.</p>") {
+		t.Errorf("another name: %s", page)
+	}
+}

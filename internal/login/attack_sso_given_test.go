@@ -78,9 +78,10 @@ func TestGivenAccountOpensOnlyToItsProvider(t *testing.T) {
 	}{
 		"its name":                                 {"example", "vera", "", ""},
 		"its address, of nobody's domain":          {"example", "v", "vera@elsewhere.org", ""},
-		"its name in other letters":                {"example", "ＶＥＲＡ", "", ""},
+		"its name in another case":                 {"example", "VERA", "", ""},
+		"its name in other letters":                {"example", "ＶＥＲＡ", "", "bad_user"},
 		"its name, from another provider":          {"other", "vera", "", "name_taken"},
-		"its name in other letters, from another":  {"other", "ＶＥＲＡ", "", "name_taken"},
+		"its name in other letters, from another":  {"other", "ＶＥＲＡ", "", "bad_user"},
 		"its address, as another provider's name":  {"other", "vera@elsewhere.org", "", "bad_user"},
 		"its address, from another provider":       {"other", "trudy", "vera@elsewhere.org", "other"},
 		"an account of another's domain":           {"other", "wim", "wim@other.org", "other_provider"},

@@ -207,6 +207,14 @@ func (m *Machine) Complete(ctx context.Context, c Client, key string) (Flow, err
 	if err != nil {
 		return Flow{}, err
 	}
+	f, err := m.complete(ctx, c, got)
+	if r := (*SSORefused)(nil); errors.As(err, &r) {
+		r.Provider = got.Asserted.Provider
+	}
+	return f, err
+}
+
+func (m *Machine) complete(ctx context.Context, c Client, got answer) (Flow, error) {
 	f, err := m.flowOf(ctx, c, got)
 	if err != nil {
 		return f, err
@@ -283,6 +291,8 @@ func (m *Machine) ConfirmUnasked(ctx context.Context, f Flow) (Flow, error) {
 // nothing. Its text is for operators.
 type SSORefused struct {
 	Reason, Detail string
+	// Provider is whose answer it was, "" where only the caller knows.
+	Provider string
 	// Flow is where the person can try again, "" for nowhere.
 	Flow FlowID
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -172,6 +173,7 @@ func (v *visit) ssoProblem(provider string, err error) error {
 	switch {
 	case errors.As(err, &refused):
 		kind, reason, flow = problemKind(refused.Reason), refused.Error(), refused.Flow
+		provider = cmp.Or(provider, refused.Provider)
 	case errors.As(err, &judged):
 		kind, reason = problemKind(string(judged.Reason)), judged.Error()
 	case errors.Is(err, login.ErrNoFlow):

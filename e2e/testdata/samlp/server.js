@@ -5,10 +5,12 @@
 // users               [{name, password, subject, mail, attributes}]
 // sp                  {entityID, acs, slo, certs, signedRequests, encrypt,
 //                     cipher, signAssertion, signResponse, nameID}
+const { AsyncLocalStorage } = require('async_hooks');
 const crypto = require('crypto');
 const fs = require('fs');
 const express = require('express');
 const samlp = require('samlp');
+const { DOMParser } = require('@xmldom/xmldom');
 const SessionParticipants = require('samlp/lib/sessionParticipants');
 
 const conf = () => JSON.parse(fs.readFileSync(process.env.CONFIG, 'utf8'));
@@ -16,6 +18,15 @@ const email = 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress';
 const status = 'urn:oasis:names:tc:SAML:2.0:status:';
 const redirect = 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect';
 const escape = s => String(s).replace(/[&<>"']/g, c => `&#${c.charCodeAt(0)};`);
+
+// For samlp somebody signs in at the moment of each answer. Here it is when
+// they gave the password, as a provider says it that knows no ForceAuthn.
+const signedIn = new AsyncLocalStorage();
+const element = Object.getPrototypeOf(new DOMParser().parseFromString('<a/>').documentElement);
+const { setAttribute } = element;
+element.setAttribute = function (name, value) {
+  return setAttribute.call(this, name, name === 'AuthnInstant' ? signedIn.getStore() : value);
+};
 
 const sessions = new Map(); // cookie to {user, pending, participants}
 const flows = new Map(); // what samlp.logout keeps on its way
@@ -68,7 +79,7 @@ function answer(req, res, next) {
     serviceProviderId: sp.entityID, nameId: nameID, nameIdFormat: format, sessionIndex,
     serviceProviderLogoutURL: sp.slo, cert: sp.certs[0], binding: redirect,
   });
-  samlp.auth({
+  signedIn.run(req.session.since, () => samlp.auth({
     ...c, audience: sp.entityID, destination: sp.acs, recipient: sp.acs, lifetimeInSeconds: 300, sessionIndex,
     signAssertion: sp.signAssertion, signResponse: sp.signResponse,
     signingCert: sp.signedRequests ? sp.certs[0] : undefined,
@@ -85,7 +96,7 @@ function answer(req, res, next) {
       getClaims: () => u.attributes,
       getNameIdentifier: () => ({ nameIdentifier: nameID, nameIdentifierFormat: format }),
     }),
-  })(req, res, next);
+  })(req, res, next));
 }
 
 // refuse sends the service an answer without an assertion.
@@ -117,6 +128,7 @@ app.post('/login', (req, res, next) => {
   Object.assign(req, req.session.pending); // the service's request again
   if (cancel) return refuse(req, res, next, 'Responder');
   req.session.user = user.name;
+  req.session.since = new Date().toISOString();
   if (user.refuse) return refuse(req, res, next, user.refuse);
   answer(req, res, next);
 });
