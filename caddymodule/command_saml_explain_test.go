@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/internal/keyring"
 	"github.com/sallyport-auth/sallyport/internal/samlsp"
+	"github.com/sallyport-auth/sallyport/internal/samltest"
 )
 
 // explaining is a folder with a configuration, keys and metadata, and no
@@ -355,6 +356,39 @@ func TestSAMLExplainSurvivesHostileFiles(t *testing.T) {
 				t.Fatalf("%d: it tells a key\nof %q", i, text)
 			}
 		}
+	}
+}
+
+// TestSAMLExplainRefusesWhatTheGatewayRefuses: nothing of the collection of
+// hostile responses passes, or is told of in a way that harms a terminal.
+func TestSAMLExplainRefusesWhatTheGatewayRefuses(t *testing.T) {
+	t.Parallel()
+	e := newExplaining(t)
+	now, judged := time.Now().Truncate(time.Second), 0
+	provider, stranger := samltest.New(t, e.idp.entity), samltest.New(t, "https://stranger.test/")
+	e.file("idp.xml", e.idp.metadata("", provider.Certificates()...))
+	us := samlsp.SP{EntityID: samlEntity, ACS: samlConsumer, SLO: samlPortal + "/saml/partner/slo"}
+	if r := e.run("SAMLResponse="+url.QueryEscape(provider.Good(us, "_q1", now).Encode()), "saml", "explain", "-"); r.code != 0 {
+		t.Errorf("a good one: %+v", r)
+	}
+	for _, c := range samltest.Hostile(t, provider, stranger, us, "_q1", now) {
+		group, name, _ := strings.Cut(c.Name, "/")
+		switch {
+		case c.Or != nil, group == "size" && strings.HasPrefix(name, "a"):
+			continue // a reader may accept them that leaves out what is too long
+		case strings.HasPrefix(name, "RelayState"), strings.HasPrefix(name, "stale"), c.Asked == nil:
+			continue // what was asked, and how, is not known here: the notes say so
+		case c.Name == "form/blank for plus":
+			continue // copying does that
+		}
+		judged++
+		r := e.run("SAMLResponse="+url.QueryEscape(c.Build()), "saml", "explain", "-", "--at", now.Format(time.RFC3339), "--request", c.Asked.ID)
+		if r.code != 1 && r.code != 2 || strings.ContainsAny(r.out+r.err, "\x1b\x00\x07") {
+			t.Errorf("%s: exit code %d\n%.2000s%.500s", c.Name, r.code, r.out, r.err)
+		}
+	}
+	if judged < 100 {
+		t.Errorf("only %d were judged", judged)
 	}
 }
 
