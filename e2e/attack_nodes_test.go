@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -49,8 +50,10 @@ type cluster struct {
 
 var lastIP atomic.Int64
 
-// nodeIP is a loopback address that no other gateway of these tests has.
-func nodeIP() string { return fmt.Sprintf("127.0.44.%d", 10+lastIP.Add(1)) }
+// nodeIP is a loopback address that no other gateway of these tests has, nor
+// one of another run of them at the same time: Caddy shares a port with any
+// other Caddy that listens on it, and each would get half of the connections.
+func nodeIP() string { return fmt.Sprintf("127.44.%d.%d", os.Getpid()%250, 10+lastIP.Add(1)) }
 
 func startCluster(t *testing.T, engine, limits string) cluster {
 	t.Helper()
