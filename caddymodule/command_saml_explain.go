@@ -100,10 +100,10 @@ func (f *explainFlags) explain(c *cobra.Command, file string, now time.Time) (re
 		v.note("The key ring cannot be read, so that an encrypted assertion cannot be opened: " + err.Error() +
 			"; run this as the user that Sallyport runs as, or say --keys.")
 	}
-	v.judge(p, response, f.asked(facts, &v), at, f.at != "")
+	v.judge(p, response, f.asked(facts, &v), at, now)
 	if issued, ok := facts.Issued(); !v.OK && ok && f.at == "" {
 		then := responseView{}
-		then.judge(p, response, f.asked(facts, &then), issued, true)
+		then.judge(p, response, f.asked(facts, &then), issued, now)
 		v.OnlyTimes = then.OK && v.timesFail()
 	}
 	if v.OnlyTimes {
@@ -111,7 +111,8 @@ func (f *explainFlags) explain(c *cobra.Command, file string, now time.Time) (re
 	}
 	facts = response.Facts() // with what was decrypted
 	v.Response = &facts
-	v.note("Not checked here: whether it was used before, whether the browser that brings it is the one that asked, and whose account it opens.")
+	v.note("Not checked here: RelayState, whether a fresh sign-in was asked for, whether it was used before, whether the browser that brings it " +
+		"is the one that asked, and whose account it opens.")
 	return v, nil
 }
 
@@ -175,10 +176,15 @@ func (f *explainFlags) asked(facts samlsp.Facts, v *responseView) *samlsp.Asked 
 	return &samlsp.Asked{ID: facts.InResponseTo}
 }
 
-// judge makes every check as of a time. crewjam/saml knows no time but the
-// present, so that what it says as of another one counts for nothing.
-func (v *responseView) judge(p samlsp.Provider, r *samlsp.Response, asked *samlsp.Asked, at time.Time, other bool) {
+// samePresent is how far from now a time may be for crewjam/saml to judge as of
+// it: it knows no time but the present.
+const samePresent = 30 * time.Second
+
+// judge makes every check as of a time. What crewjam/saml refuses counts for
+// nothing when that is another time than now.
+func (v *responseView) judge(p samlsp.Provider, r *samlsp.Response, asked *samlsp.Asked, at, now time.Time) {
 	v.OK = true
+	other := at.Sub(now).Abs() > samePresent
 	for _, finding := range p.Explain(r, asked, at) {
 		c := checkView{Finding: finding, Skipped: other && finding.Reason == samlsp.Library}
 		v.Checks = append(v.Checks, c)

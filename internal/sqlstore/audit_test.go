@@ -19,7 +19,7 @@ func TestEventsAreChosenByEveryField(t *testing.T) {
 			must(t, s.Append(ctx,
 				audit.Event{Time: now, Name: audit.SignedIn, Account: "a", Subject: "alice", Request: "r1"},
 				audit.Event{Time: now.Add(time.Second), Name: audit.SignedOut, Account: "a", Subject: "alice", Request: "r2"},
-				audit.Event{Time: now.Add(2 * time.Second), Name: audit.SignedIn, Account: "b", Subject: "bob", Request: "r3"},
+				audit.Event{Time: now.Add(2 * time.Second), Name: audit.SignedIn, Account: "b", Subject: "bob", Request: "r3", Method: "partner"},
 			))
 			for _, c := range []struct {
 				filter EventFilter
@@ -32,6 +32,7 @@ func TestEventsAreChosenByEveryField(t *testing.T) {
 				{EventFilter{Name: audit.SignedIn}, "r3 r1 "},
 				{EventFilter{Name: audit.SignedIn, Account: "a"}, "r1 "},
 				{EventFilter{Request: "r2"}, "r2 "},
+				{EventFilter{Method: "partner"}, "r3 "},
 				{EventFilter{Request: "r2\x00"}, ""},
 				{EventFilter{Since: now.Add(time.Second)}, "r3 r2 "},
 				{EventFilter{Until: now.Add(time.Second)}, "r1 "},

@@ -231,6 +231,24 @@ func TestAnswerInAnotherBrowser(t *testing.T) {
 	}
 }
 
+// TestWhoMayNotPassIsToldOfWithTheProvider: what is found out when the browser
+// fetches a good answer is that provider's refusal too, for `saml check`.
+func TestWhoMayNotPassIsToldOfWithTheProvider(t *testing.T) {
+	t.Parallel()
+	s, p := withPartner(t)
+	s.Add("ann", authtest.Email("ann@partner.example"), authtest.Disabled)
+	b := s.browser()
+	id, state := s.atProvider(b, "/sign-in")
+	page := s.posted(s.good(p, id, func(r *samltest.Response) {
+		r.Assertion.Attributes = []samltest.Attribute{{Name: "mail", Values: []string{"ann@partner.example"}}}
+	}), state)
+	want(t, b.Open(page.Header.Get("Location")), http.StatusOK, "Partner Ltd")
+	e := s.Events.All()
+	if last := e[len(e)-1]; last.Name != audit.SSORefused || last.Method != "partner" || !strings.HasPrefix(last.Reason, "account_disabled") {
+		t.Errorf("the operator is told %+v", last)
+	}
+}
+
 func TestProviderBegins(t *testing.T) {
 	t.Parallel()
 	s, p := withPartner(t)
