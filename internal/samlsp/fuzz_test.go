@@ -90,7 +90,7 @@ func FuzzRead(f *testing.F) {
 	for i, c := range samltest.Hostile(f, p, stranger, us, requestID, began) {
 		// Where the response is good and what goes with it is not, there is
 		// nothing to read.
-		good := c.Asked == nil || c.Asked.Fresh || c.Asked.ID != requestID || c.RelayState != samltest.RelayState
+		good := c.Or != nil || c.Asked == nil || c.Asked.Fresh || c.Asked.ID != requestID || c.RelayState != samltest.RelayState
 		if c.MaxAlloc > 0 || i%4 != 0 || good {
 			continue
 		}
