@@ -413,20 +413,32 @@ func TestLastGoodCopyOutlivesARestart(t *testing.T) {
 	}
 }
 
-// A restart must not let another party take the place over either.
+// A restart must not let another party take the place over either, nor a copy
+// that ended in the meantime.
 func TestForeignProviderIsRefusedAfterARestart(t *testing.T) {
 	t.Parallel()
 	p, stranger := samltest.New(t, "https://idp.partner.example"), samltest.New(t, "https://idp.stranger.example")
-	server, client := publishes(t)
-	server.gives(stranger.Metadata(samltest.MetadataOptions{}))
-	s, saved, witness := source(server.URL, client)
-	saved.rows = map[string]row{"partner": {server.URL, p.Metadata(samltest.MetadataOptions{}), time.Now()}}
-	stop := runs(t, s)
-	for failed := 0; failed == 0; _, failed = witness.told() {
-		time.Sleep(time.Millisecond)
+	for name, until := range map[string]time.Time{"good": {}, "void by now": time.Now().Add(-time.Hour)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, client := publishes(t)
+			server.gives(stranger.Metadata(samltest.MetadataOptions{}))
+			s, saved, witness := source(server.URL, client)
+			kept := row{server.URL, p.Metadata(samltest.MetadataOptions{ValidUntil: until}), time.Now().Add(-2 * time.Hour)}
+			saved.rows = map[string]row{"partner": kept}
+			stop := runs(t, s)
+			for changed, refused := 0, 0; changed+refused == 0; changed, refused = witness.told() {
+				time.Sleep(time.Millisecond)
+			}
+			stop()
+			if idp, known := s.Current(); known != until.IsZero() || known && idp.EntityID != p.EntityID {
+				t.Errorf("%q is known: %v", idp.EntityID, known)
+			}
+			if diff := cmp.Diff(string(kept.document), string(saved.rows["partner"].document)); diff != "" {
+				t.Error("another document was saved")
+			}
+		})
 	}
-	stop()
-	knows(t, s, p.Provider())
 }
 
 func TestWhatCannotBeSavedIsNotTaken(t *testing.T) {
