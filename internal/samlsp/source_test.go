@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -127,11 +128,12 @@ func publishes(t *testing.T) (*publisher, *http.Client) {
 	t.Helper()
 	p := &publisher{}
 	p.gives(nil)
-	p.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	p.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.asked.Add(1)
 		(*p.answer.Load())(w, r)
 	}))
-	p.Config.ErrorLog = nil
+	p.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes are meant
+	p.StartTLS()
 	t.Cleanup(p.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(p.Certificate())
@@ -206,7 +208,8 @@ func TestGoodMetadataIsNeverReplacedByBad(t *testing.T) {
 		"slow": {func(w http.ResponseWriter, r *http.Request) {
 			_, _ = w.Write(good[:10])
 			w.(http.Flusher).Flush()
-			<-r.Context().Done() // until the client has had enough
+			<-r.Context().Done()        // until the client has had enough
+			panic(http.ErrAbortHandler) // or the end would look like one that was meant
 		}, "reading the metadata"},
 		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100000")
