@@ -127,7 +127,7 @@ func TestExplainAgreesWithVerify(t *testing.T) {
 		switch {
 		case (refusal == nil) != (worst == nil):
 			t.Errorf("%s: Verify says %v, Explain %+v", c.Name, refusal, worst)
-		case refusal != nil && (worst.Reason != refusal.Reason || worst.Detail != refusal.Detail):
+		case refusal != nil && (worst.Reason != refusal.Reason || worst.Detail != refusal.Detail && worst.Reason != samlsp.Library): // the library tells the time
 			t.Errorf("%s: Verify says %v, Explain %+v", c.Name, refusal, worst)
 		}
 	}
