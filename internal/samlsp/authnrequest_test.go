@@ -19,7 +19,7 @@ func printed(t *testing.T, k samlsp.Key) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []string{fmt.Sprint(k), fmt.Sprintf("%+v", k), fmt.Sprintf("%#v", k), fmt.Sprintf("%s", k), fmt.Sprintf("%v", []samlsp.Key{k}), string(inJSON)}
+	return []string{fmt.Sprint(k), fmt.Sprintf("%+v", k), fmt.Sprintf("%#v", k), fmt.Sprintf("%v", []samlsp.Key{k}), string(inJSON)}
 }
 
 func TestAuthnRequestAsksForWhatIsConfigured(t *testing.T) {

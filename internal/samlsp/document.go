@@ -101,7 +101,7 @@ func identified(el *etree.Element) *Refusal {
 	return nil
 }
 
-var reference = regexp.MustCompile(`&#(x?)([0-9A-Fa-f]{1,8});`)
+var reference = regexp.MustCompile(`&#(x?)([0-9A-Fa-f]+);`)
 
 // characters reports whether all numeric references name characters of XML
 // (section 2.2): Go's parser makes half a character a replacement, silently.

@@ -120,9 +120,11 @@ func (s *Source) restore(ctx context.Context) {
 	if err != nil || from != s.Location {
 		return
 	}
-	idp, err := ParseMetadata(document, s.Now())
+	// As it was good then: when it is void by now it still says whose place
+	// this is.
+	idp, err := ParseMetadata(document, fetched)
 	if err != nil {
-		return // void by now, or of a release that read more
+		return // of a release that read more
 	}
 	s.mu.Lock()
 	s.known, s.digest, s.looked = &idp, sha256.Sum256(document), fetched

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha1" // the digest of the OAEP that everybody writes
 	"encoding/base64"
+	"strings"
 
 	"github.com/beevik/etree"
 )
@@ -14,8 +15,11 @@ import (
 // Ciphers and key transports of XML Encryption.
 const (
 	AES128CBC = xmlencNS + "aes128-cbc"
+	AES192CBC = xmlencNS + "aes192-cbc"
 	AES256CBC = xmlencNS + "aes256-cbc"
 	AES128GCM = "http://www.w3.org/2009/xmlenc11#aes128-gcm"
+	AES192GCM = "http://www.w3.org/2009/xmlenc11#aes192-gcm"
+	AES256GCM = "http://www.w3.org/2009/xmlenc11#aes256-gcm"
 	OAEP      = xmlencNS + "rsa-oaep-mgf1p"
 	rsa15     = xmlencNS + "rsa-1_5"
 )
@@ -54,13 +58,18 @@ func (c *Encryption) encrypt(t *Tree) {
 
 // element is an EncryptedAssertion with that content.
 func (c *Encryption) element(s Style, text string) *etree.Element {
-	key := make([]byte, 16)
-	if c.Cipher == AES256CBC {
-		key = make([]byte, 32)
+	name := or(c.Cipher, AES128GCM)
+	size := 16
+	switch {
+	case strings.Contains(name, "aes192"):
+		size = 24
+	case strings.Contains(name, "aes256"):
+		size = 32
 	}
+	key := make([]byte, size)
 	rand.Read(key)
 	sealed := sealCBC
-	if or(c.Cipher, AES128GCM) == AES128GCM {
+	if strings.HasSuffix(name, "-gcm") {
 		sealed = sealGCM
 	}
 	ciphertext := sealed(key, []byte(text))
@@ -74,7 +83,7 @@ func (c *Encryption) element(s Style, text string) *etree.Element {
 	}
 	data := whole.CreateElement("xenc:EncryptedData")
 	attr(data, "xmlns:xenc", xmlencNS, "Id", newID(), "Type", xmlencNS+"Element")
-	data.CreateElement("xenc:EncryptionMethod").CreateAttr("Algorithm", or(c.Cipher, AES128GCM))
+	data.CreateElement("xenc:EncryptionMethod").CreateAttr("Algorithm", name)
 	info := data.CreateElement("ds:KeyInfo")
 	info.CreateAttr("xmlns:ds", SignatureNS)
 	encrypted := c.encryptedKey(key)
@@ -102,7 +111,7 @@ func (c *Encryption) encryptedKey(key []byte) *etree.Element {
 		sealed, err = rsa.EncryptOAEP(sha1.New(), rand.Reader, public, key, nil)
 	}
 	if err != nil {
-		panic(err) // a key of 16 or 32 bytes fits
+		panic(err) // a key of 32 bytes at most fits
 	}
 	e := etree.NewElement("xenc:EncryptedKey")
 	attr(e, "xmlns:xenc", xmlencNS, "Id", newID())
