@@ -116,6 +116,9 @@ func startFederation(t *testing.T, limits string, partner, third []idpUser) fede
 	for _, p := range []*identityProvider{f.partner, f.third} {
 		p.Trust(f.metadata(t, f.nodes[0], f.named(p)), spSettings{})
 	}
+	for _, g := range f.nodes {
+		f.ready(t, g)
+	}
 	t.Cleanup(func() { noPanic(t, f.nodes[:]...) })
 	return f
 }
@@ -138,6 +141,20 @@ func (f federation) metadata(t *testing.T, g *gateway, provider string) string {
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("the metadata for %s: %d %s", provider, a.Status, a.Body)
+		}
+	}
+}
+
+// ready waits until a node knows both providers: it reads their metadata soon
+// after it has begun to serve.
+func (f federation) ready(t *testing.T, g *gateway) {
+	t.Helper()
+	for _, provider := range []string{"partner", "third"} {
+		c := newClient(t, g, "login.test", fromAddress("127.0.6.6")) // these count as forms
+		for deadline := time.Now().Add(20 * time.Second); c.button(provider).Status != http.StatusOK; time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("a node cannot ask %s 20 s after it has begun to serve", provider)
+			}
 		}
 	}
 }
@@ -208,7 +225,11 @@ func (c *client) half(address, email string) *answer {
 // button begins a sign-in at the provider's own address of the portal.
 func (c *client) button(provider string) *answer {
 	c.t.Helper()
-	return c.Get(c.Get(c.g.URL("login.test", "/saml/"+provider+"/login")).Location())
+	a := c.Get(c.g.URL("login.test", "/saml/"+provider+"/login"))
+	if a.Location() == "" {
+		return a
+	}
+	return c.Get(a.Location())
 }
 
 // answered walks through the provider's pages from the one that leads there,
