@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"encoding/base64"
 	"encoding/json"
-	"encoding/xml"
 	"io"
 	"net"
 	"net/http"
@@ -171,19 +169,6 @@ func (i idpAnswer) form() url.Values {
 		form.Set("RelayState", i.State)
 	}
 	return form
-}
-
-// read is the answer as far as it shows without a key.
-func (i idpAnswer) read(t *testing.T) (r samlResponse) {
-	t.Helper()
-	text, err := base64.StdEncoding.DecodeString(i.Response)
-	if err == nil {
-		err = xml.Unmarshal(text, &r)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
 }
 
 // inputs finds the form that has a field of the name, wherever it leads.
