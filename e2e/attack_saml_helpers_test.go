@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"encoding/base64"
 	"encoding/json"
-	"encoding/xml"
 	"io"
 	"net"
 	"net/http"
@@ -116,6 +114,9 @@ func startFederation(t *testing.T, limits string, partner, third []idpUser) fede
 	for _, p := range []*identityProvider{f.partner, f.third} {
 		p.Trust(f.metadata(t, f.nodes[0], f.named(p)), spSettings{})
 	}
+	for _, g := range f.nodes {
+		f.ready(t, g)
+	}
 	t.Cleanup(func() { noPanic(t, f.nodes[:]...) })
 	return f
 }
@@ -142,6 +143,20 @@ func (f federation) metadata(t *testing.T, g *gateway, provider string) string {
 	}
 }
 
+// ready waits until a node knows both providers: it reads their metadata soon
+// after it has begun to serve.
+func (f federation) ready(t *testing.T, g *gateway) {
+	t.Helper()
+	for _, provider := range []string{"partner", "third"} {
+		c := newClient(t, g, "login.test", fromAddress("127.0.6.6")) // these count as forms
+		for deadline := time.Now().Add(20 * time.Second); c.button(provider).Status != http.StatusOK; time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("a node cannot ask %s 20 s after it has begun to serve", provider)
+			}
+		}
+	}
+}
+
 // An idpAnswer is what a provider's page would make the browser post.
 type idpAnswer struct {
 	ACS, Response, State string
@@ -154,19 +169,6 @@ func (i idpAnswer) form() url.Values {
 		form.Set("RelayState", i.State)
 	}
 	return form
-}
-
-// read is the answer as far as it shows without a key.
-func (i idpAnswer) read(t *testing.T) (r samlResponse) {
-	t.Helper()
-	text, err := base64.StdEncoding.DecodeString(i.Response)
-	if err == nil {
-		err = xml.Unmarshal(text, &r)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
 }
 
 // inputs finds the form that has a field of the name, wherever it leads.
@@ -208,7 +210,11 @@ func (c *client) half(address, email string) *answer {
 // button begins a sign-in at the provider's own address of the portal.
 func (c *client) button(provider string) *answer {
 	c.t.Helper()
-	return c.Get(c.Get(c.g.URL("login.test", "/saml/"+provider+"/login")).Location())
+	a := c.Get(c.g.URL("login.test", "/saml/"+provider+"/login"))
+	if a.Location() == "" {
+		return a
+	}
+	return c.Get(a.Location())
 }
 
 // answered walks through the provider's pages from the one that leads there,

@@ -17,31 +17,48 @@ func TestOneResponseOpensOnce(t *testing.T) {
 	t.Parallel()
 	f := startFederation(t, unlimited, idpUsers, idpUsers)
 	b := newClient(t, f.nodes[0], "app.test")
-	got := b.answered(f.partner, "ada", b.half("/x", "ada@partner.test"))
-
-	answers := make([]*answer, 50)
-	together(len(answers), func(i int) { answers[i] = got.delivered(t, f.nodes[i%2]) })
-	var keys []string
-	for _, a := range answers {
-		switch {
-		case completes(a):
-			keys = append(keys, a.Location())
-		case problem(a) != "expired":
-			t.Errorf("one of many: %d to %q", a.Status, a.Location())
+	var got idpAnswer
+	var key string
+	pending := map[string]string{} // the request, as Redis has it
+	// Where a store is too slow for a busy machine the answer is 503, and that
+	// may hit the one that would have led on: then with another response.
+	for try := 0; key == ""; try++ {
+		got = b.answered(f.partner, "ada", b.half("/x", "ada@partner.test"))
+		clear(pending)
+		for key := range strings.FieldsSeq(redisDo(t, f.redis, "KEYS", "*:once:*")) {
+			pending[key] = redisDo(t, f.redis, "GET", key)
+		}
+		before := f.refusals(t)
+		answers := make([]*answer, 50)
+		together(len(answers), func(i int) { answers[i] = got.delivered(t, f.nodes[i%2]) })
+		leading, slow := 0, 0
+		for _, a := range answers {
+			switch {
+			case completes(a):
+				leading++
+				key = a.Location()
+			case a.Status == http.StatusServiceUnavailable:
+				slow++
+			case problem(a) != "expired":
+				t.Errorf("one of many: %d to %q", a.Status, a.Location())
+			}
+		}
+		after := f.refusals(t)
+		replayed, answered := after["replayed"]-before["replayed"], after["wrong_request"]-before["wrong_request"]
+		t.Logf("one response 50 times at once: %d lead on, %d replayed, %d of a request that is over, %d 503", leading, replayed, answered, slow)
+		if leading > 1 || leading+replayed+answered+slow != len(answers) || leading == 0 && slow == 0 || try > 3 {
+			t.Fatalf("one of them should lead on, and all be accounted for: %v", after)
 		}
 	}
-	if len(keys) != 1 {
-		t.Fatalf("%d of 50 lead on", len(keys))
-	}
-	refused := f.refusals(t)
-	t.Logf("refused: %v", refused)
-	if refused["replayed"]+refused["wrong_request"] != 49 {
-		t.Errorf("the reasons of 49 refusals: %v", refused)
+	asIfPending := func() {
+		for key, record := range pending {
+			redisDo(t, f.redis, "SET", key, record, "EX", "600")
+		}
 	}
 	if n := f.sessions(t, "ada"); n != 0 {
 		t.Errorf("%d sessions before any browser came back", n)
 	}
-	if end := b.Open(keys[0]); end.Text("user") != "ada" || f.user(b) != "ada" {
+	if end := b.Open(key); end.Text("user") != "ada" || f.user(b) != "ada" {
 		t.Fatalf("the answer that leads on ends at %s (%d, %q)", end.URL, end.Status, end.Heading())
 	}
 	if n := f.sessions(t, "ada"); n != 1 {
@@ -63,18 +80,29 @@ func TestOneResponseOpensOnce(t *testing.T) {
 		t.Fatal("still signed in")
 	}
 	again("after signing out")
-	// Nothing but the assertion stands against this one: the request is asked
-	// for anew where Redis has lost it.
 	redisDo(t, f.redis, "FLUSHALL")
 	again("after Redis lost everything")
+	// Nothing but what the database remembers stands against these: Redis is
+	// as it was when the request was made, as after a failover.
+	replayed := func(when string) {
+		t.Helper()
+		before := f.refusals(t)["replayed"]
+		asIfPending()
+		again(when)
+		if n := f.refusals(t)["replayed"] - before; n != len(f.nodes) {
+			t.Errorf("%s: %d refused as replayed, want %d", when, n, len(f.nodes))
+		}
+	}
+	replayed("after Redis went back in time")
 	for _, g := range f.nodes {
 		g.Kill()
 	}
 	for _, g := range f.nodes {
 		g.Restart()
-		f.metadata(t, g, "partner")
+		f.ready(t, g)
 	}
 	again("after a crash")
+	replayed("after a crash, and Redis back in time")
 	if n := f.sessions(t, "ada"); n != 0 {
 		t.Errorf("%d sessions afterwards", n)
 	}
@@ -98,24 +126,31 @@ func TestOneKeyOpensOnce(t *testing.T) {
 		return b, a.Location()
 	}
 
-	b, key := ready()
-	var passed atomic.Int64
-	ends := make([]*answer, 50)
-	at := [2]*client{b, b.at(f.nodes[1])}
-	together(len(ends), func(i int) {
-		c := at[i%2]
-		ends[i] = c.Get(key)
-		if problem(ends[i]) == "" {
-			passed.Add(1)
-			ends[i] = c.Follow(ends[i])
+	var b *client
+	var key string
+	for try := 0; ; try++ { // as long as a busy machine's 503 hits the one that would have led on
+		b, key = ready()
+		var passed, slow atomic.Int64
+		at := [2]*client{b, b.at(f.nodes[1])}
+		together(50, func(i int) {
+			c := at[i%2]
+			switch a := c.Get(key); {
+			case a.Status == http.StatusServiceUnavailable:
+				slow.Add(1)
+			case problem(a) == "expired":
+			case a.Status == http.StatusSeeOther && problem(a) == "":
+				passed.Add(1)
+				c.Follow(a)
+			default:
+				t.Errorf("one of many: %d to %q", a.Status, a.Location())
+			}
+		})
+		t.Logf("one key 50 times at once: %d lead on, %d 503", passed.Load(), slow.Load())
+		if passed.Load() == 1 {
+			break
 		}
-	})
-	if n := passed.Load(); n != 1 {
-		t.Errorf("one key 50 times at once led on %d times", n)
-	}
-	for _, a := range ends {
-		if a.Status != http.StatusOK && problem(a) != "expired" {
-			t.Errorf("one of many: %d to %q", a.Status, a.Location())
+		if passed.Load() > 1 || slow.Load() == 0 || try > 3 {
+			t.Fatalf("one key 50 times at once led on %d times", passed.Load())
 		}
 	}
 	if n := f.sessions(t, "ada"); n != 1 {

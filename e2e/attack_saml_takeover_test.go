@@ -52,6 +52,8 @@ var atPartner = []takeover{
 	{what: "a local account's address as a name", tells: is("bob@example.com", "n6@partner.test"), kind: "notallowed"},
 	{what: "the name of another provider's account", tells: is("carol", "n7@partner.test"), kind: "notallowed"},
 	{what: "its address as a name", tells: is("carol@third.test", "n8@partner.test"), kind: "notallowed"},
+	{what: "an account that the operator gave the other provider", tells: is("vera", "n10@partner.test"), kind: "notallowed"},
+	{what: "that account's address", tells: is("n11", "vera@elsewhere.test"), reaches: "n11"},
 	{what: "no name", tells: map[string][]string{"uid": {}, "mail": {"n9@partner.test"}}, kind: "notallowed"},
 
 	{what: "the name of a break-glass account", tells: is("rescue", "o0@partner.test"), kind: "notallowed"},
@@ -119,10 +121,13 @@ func users(prefix string, table []takeover) (list []idpUser) {
 func TestProviderTakesNoAccountOver(t *testing.T) {
 	t.Parallel()
 	f := startFederation(t, unlimited, append(users("mallory", atPartner), idpUsers...),
-		append(users("trudy", atThird), theirOwn("carol"), theirOwn("gone")))
+		append(users("trudy", atThird), theirOwn("carol"), theirOwn("gone"),
+			idpUser{Name: "vera", Password: "pass-of-vera", Subject: "subject-of-vera", Mail: "vera@elsewhere.test", Display: "Vera"}))
 	newAccount(t, f.nodes[0], "bob", "--group", "ops")
 	for _, args := range [][]string{
-		{"rescue", "--email", "rescue@example.com"}, {"chief", "--email", "boss@partner.test"},
+		{"rescue", "--email", "rescue@example.com"},
+		{"chief", "--email", "boss@partner.test"},
+		{"vera", "--email", "vera@elsewhere.test", "--sso", "third"},
 	} {
 		if _, err := f.nodes[0].Run("", append([]string{"account", "add", "--group", "ops"}, args...)...); err != nil {
 			t.Fatal(err)
@@ -137,7 +142,7 @@ func TestProviderTakesNoAccountOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	victims := f.accounts(t)
-	if len(victims) != 6 {
+	if len(victims) != 7 {
 		t.Fatalf("the victims: %+v", victims)
 	}
 
@@ -190,8 +195,10 @@ func TestProviderTakesNoAccountOver(t *testing.T) {
 	for i, row := range atThird {
 		try(f.third, fmt.Sprintf("trudy%d", i), row)
 	}
-	if end := newClient(t, f.nodes[0], "app.test").enter(f.third, "carol", "/x", "carol@third.test"); end.Text("user") != "carol" {
-		t.Errorf("carol's next sign-in ends at %s (%d): the refusals above prove too much", end.URL, end.Status)
+	for _, name := range []string{"carol", "vera"} {
+		if end := newClient(t, f.nodes[0], "app.test").enter(f.third, name, "/x", name+"@third.test"); end.Text("user") != name {
+			t.Errorf("%s's own sign-in afterwards ends at %s (%d): the refusals above prove too much", name, end.URL, end.Status)
+		}
 	}
 	if n := f.sessions(t, "bob") + f.sessions(t, "rescue") + f.sessions(t, "chief") + f.sessions(t, "gone"); n != 0 {
 		t.Errorf("%d sessions of people who did not sign in", n)

@@ -50,7 +50,7 @@ const (
 	AccountMadeBySSO    Name = "account_made_by_sso"    // at somebody's first sign-in
 	AccountUpdatedBySSO Name = "account_updated_by_sso" // name, address or groups as the provider has them
 	EmailDropped        Name = "email_dropped"          // an asserted address of a domain that is not the provider's
-	BreakGlassUsed      Name = "break_glass_used"       // a password where a provider is meant
+	BreakGlassUsed      Name = "break_glass_used"       // the password of an account in `break_glass`
 	SignedOutByProvider Name = "signed_out_by_provider" // single logout that the provider asked for
 	LogoutRefused       Name = "logout_refused"         // a logout message that proved nothing
 	MetadataChanged     Name = "metadata_changed"       // a provider's metadata was taken over
