@@ -227,3 +227,61 @@ func TestBreakGlassByLinkRaisesTheAlarm(t *testing.T) {
 		t.Error("its use raised no alarm")
 	}
 }
+
+// F6: a step-up at the provider may begin a new session there, of which its
+// logout speaks. It ends the session here too.
+func TestLogoutAfterAStepUpEndsTheSession(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, withProviders())
+	c := s.Client()
+	in, err := arrives(s, c, asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	s.Clock.Advance(11 * time.Minute)
+	p := s.Person(in)
+	f, err := s.Machine.BeginStepUp(ctx, c, p, "/account/security")
+	s.Must(err)
+	f, err = s.Machine.StepUpBySSO(ctx, p, f)
+	s.Must(err)
+	until := s.Clock.Now().Add(30 * time.Minute)
+	f, err = answered(s, c, f, asserts(s, "ann", "ann@partner.example", func(as *login.Asserted) { as.SSO.Index, as.SessionUntil = "index-2", until }))
+	s.Must(err)
+	cred, err := s.Machine.FinishStepUp(ctx, c, p, f, authtest.Place())
+	s.Must(err)
+	now, err := s.Short.Session(ctx, cred.ID)
+	s.Must(err)
+	if now.Expires.After(until) {
+		t.Errorf("the session lasts until %s, the provider's until %s", now.Expires, until)
+	}
+	n, err := s.Machine.EndByProvider(ctx, s.Client(), login.ProviderLogout{
+		Provider: "partner", Entity: "https://idp.partner.example", ID: "_x", Until: s.Clock.Now().Add(time.Minute), NameID: "id-of-ann", Indexes: []string{"index-2"},
+	})
+	if _, gone := s.Short.Session(ctx, cred.ID); n != 1 || err != nil || !errors.Is(gone, session.ErrNotFound) {
+		t.Errorf("%d sessions ended (%v); the session: %v", n, err, gone)
+	}
+}
+
+// An answer that is a sign-in's is no step-up's, and the reverse: crossing them
+// through one browser's two flows.
+func TestAnswersStayInTheirFlow(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, withProviders())
+	c := s.Client()
+	in, err := arrives(s, c, asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	s.Clock.Advance(11 * time.Minute)
+	p := s.Person(in)
+	up, err := s.Machine.BeginStepUp(ctx, c, p, "/account/security")
+	s.Must(err)
+	up, err = s.Machine.StepUpBySSO(ctx, p, up)
+	s.Must(err)
+	f, err := answered(s, c, askedProvider(s, c, "partner"), asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	if _, err := s.Machine.FinishStepUp(ctx, c, p, f, authtest.Place()); err == nil {
+		t.Error("a sign-in's answer confirms")
+	}
+	g, err := answered(s, c, up, asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	if _, err := s.Machine.Finish(ctx, c, g, authtest.Place(), ""); err == nil {
+		t.Error("a step-up's answer signs in")
+	}
+}
