@@ -285,3 +285,33 @@ func TestAnswersStayInTheirFlow(t *testing.T) {
 		t.Error("a step-up's answer signs in")
 	}
 }
+
+// A domain has two spellings, and an account that is disabled, kept from
+// providers or somebody's already is so under both.
+func TestDomainHasTwoSpellings(t *testing.T) {
+	t.Parallel()
+	const plain, unicode = "vic@xn--bcher-kva.example", "vic@bücher.example"
+	for stored, asserted := range map[string]string{plain: unicode, unicode: plain} {
+		for want, option := range map[string]authtest.Option{
+			"account_disabled": authtest.Disabled, "other_provider": givenTo("other"), "": givenTo(""),
+		} {
+			t.Run(stored+" "+want, func(t *testing.T) {
+				t.Parallel()
+				s := authtest.New(t, withProviders(func(s *login.Settings) {
+					p := s.Providers["partner"]
+					p.Domains = append(p.Domains, "xn--bcher-kva.example")
+					s.Providers["partner"] = p
+				}))
+				victim := s.Add("victim", authtest.Email(stored), option)
+				in, err := arrives(s, s.Client(), asserts(s, "x", asserted))
+				if want != "" {
+					wantRefused(t, err, want)
+					return
+				}
+				if err != nil || in.Account.ID != victim.ID {
+					t.Errorf("they are %s (%v)", in.Account.Name, err)
+				}
+			})
+		}
+	}
+}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/idna"
+
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
 )
@@ -146,13 +148,16 @@ func (m *Machine) firstTime(ctx context.Context, c Client, p Provider, as Assert
 // address, or by the asserted name where the operator gave the account to this
 // very provider.
 func (m *Machine) theirs(ctx context.Context, p Provider, as Asserted) (account.Account, bool, error) {
-	for _, by := range []struct {
+	type by struct {
 		identifier string
 		owned      bool // the provider owns whatever is called that
-	}{
-		{asserted(as).email(), p.Owns(asserted(as).email())},
-		{AssertedIdentifier(as.User), false},
-	} {
+	}
+	email := asserted(as).email()
+	ways := []by{{email, p.Owns(email)}}
+	if other := otherSpelling(email); p.Owns(other) {
+		ways = append(ways, by{other, true})
+	}
+	for _, by := range append(ways, by{AssertedIdentifier(as.User), false}) {
 		if by.identifier == "" {
 			continue
 		}
@@ -280,6 +285,20 @@ func (as asserted) email() string {
 		return ""
 	}
 	return email
+}
+
+// otherSpelling is an address with its domain as letters in place of an A-label,
+// or the reverse (RFC 5890): accounts are kept as somebody wrote them.
+func otherSpelling(email string) string {
+	local, domain, _ := strings.Cut(email, "@")
+	plain, err := idna.Lookup.ToASCII(domain)
+	if err == nil && plain == domain {
+		plain, err = idna.Lookup.ToUnicode(domain)
+	}
+	if err != nil || plain == domain {
+		return ""
+	}
+	return account.NormaliseIdentifier(local + "@" + plain)
 }
 
 // maxDisplayName is in characters.
