@@ -212,3 +212,52 @@ func TestRepeatedLogoutIsLimited(t *testing.T) {
 		t.Errorf("%d were refused and recorded, %d limited", refused, limited)
 	}
 }
+
+// SPEC F3: an answer that nobody asked for makes no session without a word
+// that this very site's page sent; what another browser asked for makes none.
+func TestAnswerOfAnotherMakesNoSession(t *testing.T) {
+	t.Parallel()
+	s := newSSOSite(t, func(r *samlsp.Rules) { r.IdPInitiated = true })
+	attacker, victim := s.at("203.0.113.1"), s.at("203.0.113.2")
+	signedIn := func(b *authtest.Browser) bool { return b.Get("/").Status == http.StatusOK }
+	id, state := s.asks(attacker, "/saml/partner/login")
+	page := s.cross(victim, "/saml/partner/acs", "document", url.Values{"SAMLResponse": {s.good(id)}, "RelayState": {state}})
+	victim.Open(page.Header.Get("Location"))
+	if attacker.Open(page.Header.Get("Location")); signedIn(victim) || signedIn(attacker) {
+		t.Fatal("somebody is signed in by an answer that went to another browser")
+	}
+	page = s.cross(victim, "/saml/partner/acs", "document", url.Values{"SAMLResponse": {s.good("")}, "RelayState": {"https://evil.example"}})
+	page = victim.Open(page.Header.Get("Location"))
+	want(t, page, http.StatusOK, "ada@partner.example")
+	flow := url.Values{"flow": {page.URL.Query().Get("flow")}}
+	for _, path := range []string{"/sso/complete", "/sso", "/sign-in", "/sign-in/password", "/verify", "/set-up"} {
+		victim.Do(http.MethodPost, path, strings.NewReader(flow.Encode()), func(r *http.Request) {
+			r.Header.Set("Origin", "https://evil.example")
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+		})
+		victim.Open(path + "?" + flow.Encode())
+		attacker.Post(path, flow)
+	}
+	if signedIn(victim) || signedIn(attacker) {
+		t.Fatal("signed in without a word")
+	}
+	want(t, victim.Submit(page), http.StatusOK, "ada@partner.example")
+	if !signedIn(victim) {
+		t.Error("the word does not count")
+	}
+}
+
+// What the address of this page carries ends a session at the provider: no
+// request that the page makes tells it, and so no log.
+func TestSignedOutPageTellsNobodyItsAddress(t *testing.T) {
+	t.Parallel()
+	s := newSSOSite(t)
+	b := s.at("203.0.113.1")
+	id, state := s.asks(b, "/saml/partner/login")
+	want(t, s.answers(b, id, state), http.StatusOK)
+	page := b.Open(b.Post("/sign-out", nil).Header.Get("Location"))
+	want(t, page, http.StatusOK, "/sso?out=")
+	if got := page.Header.Get("Referrer-Policy"); page.URL.Query().Get("out") == "" || got != "strict-origin" {
+		t.Errorf("Referrer-Policy %q at %s", got, page.URL)
+	}
+}
