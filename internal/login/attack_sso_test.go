@@ -80,8 +80,8 @@ func TestFirstSignInYieldsToTheOperator(t *testing.T) {
 			victim := s.Add("victim", authtest.Email("vic@partner.example"))
 			s.Machine.Identities = meanwhile{Identities: s.Durable, run: func() { operator(s, victim.ID, change) }}
 			_, err := arrives(s, s.Client(), asserts(s, "x", "vic@partner.example"))
-			if err == nil {
-				t.Error("they are in")
+			if r := (*login.SSORefused)(nil); !errors.As(err, &r) {
+				t.Errorf("error %v and no refusal", err)
 			}
 			now := victim.Account()
 			if now.Provider == "partner" || now.PasswordHash.IsZero() {

@@ -53,6 +53,10 @@ func (m *Machine) mayPass(a account.Account) error {
 	return nil
 }
 
+func movedAway(a account.Account) error {
+	return &SSORefused{Reason: "other_provider", Detail: fmt.Sprintf("%s belongs to provider %q", a.Name, a.Provider)}
+}
+
 // returning is somebody whose identity is known: their account gets what the
 // provider says of them now.
 func (m *Machine) returning(ctx context.Context, c Client, p Provider, as Asserted, a account.Account) (account.Account, error) {
@@ -60,7 +64,7 @@ func (m *Machine) returning(ctx context.Context, c Client, p Provider, as Assert
 		return a, err
 	}
 	if a.Provider != p.Name {
-		return a, &SSORefused{Reason: "other_provider", Detail: fmt.Sprintf("%s belongs to provider %q", a.Name, a.Provider)}
+		return a, movedAway(a)
 	}
 	update := m.profile(ctx, c, p, as, a)
 	if same(a, update) {
@@ -70,7 +74,7 @@ func (m *Machine) returning(ctx context.Context, c Client, p Provider, as Assert
 	e.Method = p.Name
 	change := func(now *account.Account) error {
 		if now.Provider != a.Provider {
-			return ErrConflict
+			return movedAway(*now)
 		}
 		takeOver(now, a, update)
 		return nil
@@ -169,7 +173,7 @@ func (m *Machine) theirs(ctx context.Context, p Provider, as Asserted) (account.
 			return a, true, m.mayPass(a)
 		}
 		if found && by.owned {
-			return a, false, &SSORefused{Reason: "other_provider", Detail: fmt.Sprintf("%s belongs to provider %q", a.Name, a.Provider)}
+			return a, false, movedAway(a)
 		}
 	}
 	return account.Account{}, false, nil
@@ -195,7 +199,7 @@ func (m *Machine) link(ctx context.Context, c Client, p Provider, as Asserted, i
 	err = m.Identities.LinkIdentity(ctx, id, a.ID, m.Now(), func(now *account.Account) error {
 		// What an operator decided since it was read stands.
 		if now.Provider != a.Provider || now.Email != a.Email {
-			return ErrConflict
+			return movedAway(*now)
 		}
 		if err := m.mayPass(*now); err != nil {
 			return err
