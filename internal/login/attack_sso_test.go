@@ -315,3 +315,29 @@ func TestDomainHasTwoSpellings(t *testing.T) {
 		}
 	}
 }
+
+// F6: whoever signed out at the provider while they were asked here whether
+// they mean to sign in, is not signed in by a late yes.
+func TestLogoutEndsASignInThatWaits(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, withProviders())
+	c := s.Client()
+	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	f, err := s.Machine.Complete(ctx, c, key)
+	s.Must(err)
+	s.Clock.Advance(time.Second)
+	_, err = s.Machine.EndByProvider(ctx, s.Client(), login.ProviderLogout{
+		Provider: "partner", Entity: "https://idp.partner.example", ID: "_x", Until: s.Clock.Now().Add(time.Minute), NameID: "id-of-ann", Indexes: []string{"index-1"},
+	})
+	s.Must(err)
+	f, err = s.Machine.ConfirmUnasked(ctx, f)
+	if err == nil {
+		_, err = s.Machine.Finish(ctx, c, f, authtest.Place(), "")
+	}
+	wantErr(t, err, login.ErrNoFlow)
+	s.Clock.Advance(time.Second)
+	if _, err := arrives(s, s.Client(), asserts(s, "ann", "ann@partner.example")); err != nil {
+		t.Errorf("who signs in again is kept out: %v", err)
+	}
+}

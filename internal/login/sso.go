@@ -35,6 +35,8 @@ type SSO struct {
 	Methods []string `json:",omitempty"`
 	// Until is when the session has to end, zero for no limit of theirs.
 	Until time.Time `json:",omitzero"`
+	// Answered is when the provider's answer came.
+	Answered time.Time `json:",omitzero"`
 }
 
 // Asserted is who a provider says somebody is. All of it was signed.
@@ -135,6 +137,7 @@ func (m *Machine) PendingRequest(ctx context.Context, id string) (SSORequest, er
 type answer struct {
 	Request  SSORequest // zero for an answer that nobody asked for
 	Asserted Asserted
+	Kept     time.Time
 }
 
 // KeepAnswer spends a verified assertion and its request, and keeps the result
@@ -143,7 +146,7 @@ type answer struct {
 // are an *SSORefused.
 func (m *Machine) KeepAnswer(ctx context.Context, r *SSORequest, as Asserted) (key string, err error) {
 	now := m.Now()
-	kept := answer{Asserted: as}
+	kept := answer{Asserted: as, Kept: now}
 	if r != nil {
 		kept.Request = *r
 	}
@@ -232,6 +235,7 @@ func (m *Machine) Complete(ctx context.Context, c Client, key string) (Flow, err
 	}
 	proved := got.Asserted.SSO
 	f.SSO.Proved, f.SSO.Methods, f.SSO.Until = &proved, got.Asserted.Methods, got.Asserted.SessionUntil
+	f.SSO.Answered = got.Kept
 	f.Account, f.Since, f.Identifier = a.ID, m.since(a), a.Label()
 	f.PasswordAt = got.Asserted.ProvedAt
 	if now := m.Now(); f.PasswordAt.After(now) { // their clock may be ahead of ours
