@@ -106,6 +106,9 @@ func (v SSOProblem) variant() string { return v.Kind }
 // address. A form needs that much, or the browser sends it with "Origin: null".
 func (SSO) secretPath() {}
 
+// secretPath: what signs the person out at the provider is in its address.
+func (SignedOut) secretPath() {}
+
 func (v SSO) formTarget() string { return v.Action }
 
 // headingArgs are the values in the names of these pages.

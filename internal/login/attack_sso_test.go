@@ -80,8 +80,8 @@ func TestFirstSignInYieldsToTheOperator(t *testing.T) {
 			victim := s.Add("victim", authtest.Email("vic@partner.example"))
 			s.Machine.Identities = meanwhile{Identities: s.Durable, run: func() { operator(s, victim.ID, change) }}
 			_, err := arrives(s, s.Client(), asserts(s, "x", "vic@partner.example"))
-			if err == nil {
-				t.Error("they are in")
+			if r := (*login.SSORefused)(nil); !errors.As(err, &r) {
+				t.Errorf("error %v and no refusal", err)
 			}
 			now := victim.Account()
 			if now.Provider == "partner" || now.PasswordHash.IsZero() {
@@ -225,5 +225,119 @@ func TestBreakGlassByLinkRaisesTheAlarm(t *testing.T) {
 	}
 	if s.Events.Count(audit.BreakGlassUsed) != 1 {
 		t.Error("its use raised no alarm")
+	}
+}
+
+// F6: a step-up at the provider may begin a new session there, of which its
+// logout speaks. It ends the session here too.
+func TestLogoutAfterAStepUpEndsTheSession(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, withProviders())
+	c := s.Client()
+	in, err := arrives(s, c, asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	s.Clock.Advance(11 * time.Minute)
+	p := s.Person(in)
+	f, err := s.Machine.BeginStepUp(ctx, c, p, "/account/security")
+	s.Must(err)
+	f, err = s.Machine.StepUpBySSO(ctx, p, f)
+	s.Must(err)
+	until := s.Clock.Now().Add(30 * time.Minute)
+	f, err = answered(s, c, f, asserts(s, "ann", "ann@partner.example", func(as *login.Asserted) { as.SSO.Index, as.SessionUntil = "index-2", until }))
+	s.Must(err)
+	cred, err := s.Machine.FinishStepUp(ctx, c, p, f, authtest.Place())
+	s.Must(err)
+	now, err := s.Short.Session(ctx, cred.ID)
+	s.Must(err)
+	if now.Expires.After(until) {
+		t.Errorf("the session lasts until %s, the provider's until %s", now.Expires, until)
+	}
+	n, err := s.Machine.EndByProvider(ctx, s.Client(), login.ProviderLogout{
+		Provider: "partner", Entity: "https://idp.partner.example", ID: "_x", Until: s.Clock.Now().Add(time.Minute), NameID: "id-of-ann", Indexes: []string{"index-2"},
+	})
+	if _, gone := s.Short.Session(ctx, cred.ID); n != 1 || err != nil || !errors.Is(gone, session.ErrNotFound) {
+		t.Errorf("%d sessions ended (%v); the session: %v", n, err, gone)
+	}
+}
+
+// An answer that is a sign-in's is no step-up's, and the reverse: crossing them
+// through one browser's two flows.
+func TestAnswersStayInTheirFlow(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, withProviders())
+	c := s.Client()
+	in, err := arrives(s, c, asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	s.Clock.Advance(11 * time.Minute)
+	p := s.Person(in)
+	up, err := s.Machine.BeginStepUp(ctx, c, p, "/account/security")
+	s.Must(err)
+	up, err = s.Machine.StepUpBySSO(ctx, p, up)
+	s.Must(err)
+	f, err := answered(s, c, askedProvider(s, c, "partner"), asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	if _, err := s.Machine.FinishStepUp(ctx, c, p, f, authtest.Place()); err == nil {
+		t.Error("a sign-in's answer confirms")
+	}
+	g, err := answered(s, c, up, asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	if _, err := s.Machine.Finish(ctx, c, g, authtest.Place(), ""); err == nil {
+		t.Error("a step-up's answer signs in")
+	}
+}
+
+// A domain has two spellings, and an account that is disabled, kept from
+// providers or somebody's already is so under both.
+func TestDomainHasTwoSpellings(t *testing.T) {
+	t.Parallel()
+	const plain, unicode = "vic@xn--bcher-kva.example", "vic@bücher.example"
+	for stored, asserted := range map[string]string{plain: unicode, unicode: plain} {
+		for want, option := range map[string]authtest.Option{
+			"account_disabled": authtest.Disabled, "other_provider": givenTo("other"), "": givenTo(""),
+		} {
+			t.Run(stored+" "+want, func(t *testing.T) {
+				t.Parallel()
+				s := authtest.New(t, withProviders(func(s *login.Settings) {
+					p := s.Providers["partner"]
+					p.Domains = append(p.Domains, "xn--bcher-kva.example")
+					s.Providers["partner"] = p
+				}))
+				victim := s.Add("victim", authtest.Email(stored), option)
+				in, err := arrives(s, s.Client(), asserts(s, "x", asserted))
+				if want != "" {
+					wantRefused(t, err, want)
+					return
+				}
+				if err != nil || in.Account.ID != victim.ID {
+					t.Errorf("they are %s (%v)", in.Account.Name, err)
+				}
+			})
+		}
+	}
+}
+
+// F6: whoever signed out at the provider while they were asked here whether
+// they mean to sign in, is not signed in by a late yes.
+func TestLogoutEndsASignInThatWaits(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, withProviders())
+	c := s.Client()
+	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	f, err := s.Machine.Complete(ctx, c, key)
+	s.Must(err)
+	s.Clock.Advance(time.Second)
+	_, err = s.Machine.EndByProvider(ctx, s.Client(), login.ProviderLogout{
+		Provider: "partner", Entity: "https://idp.partner.example", ID: "_x", Until: s.Clock.Now().Add(time.Minute), NameID: "id-of-ann", Indexes: []string{"index-1"},
+	})
+	s.Must(err)
+	f, err = s.Machine.ConfirmUnasked(ctx, f)
+	if err == nil {
+		_, err = s.Machine.Finish(ctx, c, f, authtest.Place(), "")
+	}
+	wantErr(t, err, login.ErrNoFlow)
+	s.Clock.Advance(time.Second)
+	if _, err := arrives(s, s.Client(), asserts(s, "ann", "ann@partner.example")); err != nil {
+		t.Errorf("who signs in again is kept out: %v", err)
 	}
 }

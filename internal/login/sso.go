@@ -2,7 +2,9 @@ package login
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,6 +35,8 @@ type SSO struct {
 	Methods []string `json:",omitempty"`
 	// Until is when the session has to end, zero for no limit of theirs.
 	Until time.Time `json:",omitzero"`
+	// Answered is when the provider's answer came.
+	Answered time.Time `json:",omitzero"`
 }
 
 // Asserted is who a provider says somebody is. All of it was signed.
@@ -97,7 +101,7 @@ func (m *Machine) AskProvider(ctx context.Context, f Flow, provider string, fres
 	}
 	now := m.Now()
 	f.SSO = &SSO{
-		Provider: provider, Request: "_" + secret.Token(20).Reveal(), State: secret.NewToken().Reveal(), Asked: now, Fresh: fresh,
+		Provider: provider, Request: "_" + secret.Token(20).Reveal(), State: m.newState(), Asked: now, Fresh: fresh,
 	}
 	f.Account, f.PasswordAt, f.FactorAt = "", time.Time{}, time.Time{}
 	f.Problems, f.Notices = nil, nil
@@ -133,6 +137,7 @@ func (m *Machine) PendingRequest(ctx context.Context, id string) (SSORequest, er
 type answer struct {
 	Request  SSORequest // zero for an answer that nobody asked for
 	Asserted Asserted
+	Kept     time.Time
 }
 
 // KeepAnswer spends a verified assertion and its request, and keeps the result
@@ -141,7 +146,7 @@ type answer struct {
 // are an *SSORefused.
 func (m *Machine) KeepAnswer(ctx context.Context, r *SSORequest, as Asserted) (key string, err error) {
 	now := m.Now()
-	kept := answer{Asserted: as}
+	kept := answer{Asserted: as, Kept: now}
 	if r != nil {
 		kept.Request = *r
 	}
@@ -238,6 +243,7 @@ func (m *Machine) complete(ctx context.Context, c Client, got answer) (Flow, err
 	}
 	proved := got.Asserted.SSO
 	f.SSO.Proved, f.SSO.Methods, f.SSO.Until = &proved, got.Asserted.Methods, got.Asserted.SessionUntil
+	f.SSO.Answered = got.Kept
 	f.Account, f.Since, f.Identifier = a.ID, m.since(a), a.Label()
 	f.PasswordAt = got.Asserted.ProvedAt
 	if now := m.Now(); f.PasswordAt.After(now) { // their clock may be ahead of ours
@@ -314,15 +320,58 @@ func (m *Machine) RecordSSORefused(ctx context.Context, c Client, provider, reas
 	m.Audit.Record(ctx, e)
 }
 
-// CountAnswer counts an answer as a form before it is looked at, so that a
-// flood of them costs no more than the limit allows. undo takes that back for
-// one that was good: an office signs in at nine o'clock.
-func (m *Machine) CountAnswer(ctx context.Context, c Client) (undo func(), err error) {
-	counts := []count{{"forms", "forms:" + c.Network, m.Settings.Limits.Forms}}
-	counts = append(counts, wide(c, "forms", "forms:", m.Settings.Limits.Forms)...)
+// requestTries are how many answers that carry one request's RelayState are
+// looked at: the right one, and some more of a browser that sends it again.
+const requestTries = 5
+
+// CountAnswer counts an answer before it is looked at, so that a flood of them
+// costs no more than the limit allows. undo takes that back for one that was
+// good: an office signs in at nine o'clock. One that carries a RelayState of
+// ours has a counter of its own, so that rubbish, which any page that somebody
+// in an office visits can send in their name, keeps nobody there out (SPEC G2).
+func (m *Machine) CountAnswer(ctx context.Context, c Client, state string) (undo func(), err error) {
+	if m.ourState(state) {
+		key := onceKey("saml answer tries\x00", state)
+		limit := Limit{N: requestTries, Window: FlowLife}
+		return m.countUndone(ctx, []count{{"forms", fmt.Sprintf("answers:%x", key), limit}})
+	}
+	return m.countMessage(ctx, c, "answers:")
+}
+
+// CountLogout is CountAnswer for single logout, whose messages may come in
+// frames: they are no reason to keep anybody from signing in.
+func (m *Machine) CountLogout(ctx context.Context, c Client) (undo func(), err error) {
+	return m.countMessage(ctx, c, "logouts:")
+}
+
+func (m *Machine) countMessage(ctx context.Context, c Client, prefix string) (undo func(), err error) {
+	counts := []count{{"forms", prefix + c.Network, m.Settings.Limits.Forms}}
+	return m.countUndone(ctx, append(counts, wide(c, "forms", prefix, m.Settings.Limits.Forms)...))
+}
+
+func (m *Machine) countUndone(ctx context.Context, counts []count) (undo func(), err error) {
 	taken, err := m.take(ctx, counts)
 	if err != nil {
 		return nil, err
 	}
 	return func() { m.giveBack(ctx, taken) }, nil
+}
+
+const macState = "saml relay state"
+
+// newState makes a RelayState, at most 80 bytes (Bindings section 3.4.3): one
+// nobody can guess, which any node knows for ours without looking it up.
+func (m *Machine) newState() string {
+	token := secret.NewToken().Reveal()
+	return token + m.markOf(token)
+}
+
+func (m *Machine) ourState(state string) bool {
+	n := base64.RawURLEncoding.EncodedLen(secret.TokenBytes)
+	return len(state) > n && hmac.Equal([]byte(state[n:]), []byte(m.markOf(state[:n])))
+}
+
+func (m *Machine) markOf(token string) string {
+	_, sum := m.Keys.MAC(macState, []byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }

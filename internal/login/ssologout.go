@@ -45,6 +45,9 @@ func (m *Machine) EndByProvider(ctx context.Context, c Client, l ProviderLogout)
 	if err != nil {
 		return 0, err
 	}
+	if err := m.rememberLogout(ctx, l); err != nil {
+		return 0, err
+	}
 	ended := 0
 	for _, s := range open {
 		if s.SSO == nil || s.SSO.Entity != l.Entity || s.SSO.NameID != l.NameID ||
@@ -75,4 +78,60 @@ func (m *Machine) endFor(ctx context.Context, a account.Account, id session.ID) 
 		_ = m.Revoke(ctx) // tells the nodes; rows stay until done
 	}
 	return err
+}
+
+// overKey names a provider's session that has ended, index "" all of somebody's.
+func overKey(entity, nameID, index string) [32]byte {
+	return onceKey("saml over\x00"+entity+"\x00"+nameID+"\x00", index)
+}
+
+// rememberLogout keeps, for as long as a sign-in can wait, what a logout
+// named: who signed out there before they said yes here is not signed in by
+// that.
+func (m *Machine) rememberLogout(ctx context.Context, l ProviderLogout) error {
+	now, indexes := m.Now(), l.Indexes
+	if len(indexes) == 0 {
+		indexes = []string{""}
+	}
+	for _, index := range indexes {
+		key := overKey(l.Entity, l.NameID, index)
+		if _, err := m.Once.TakeOnce(ctx, key, now); err != nil && !errors.Is(err, session.ErrNotFound) {
+			return err
+		}
+		record, err := now.MarshalText()
+		if err != nil {
+			return err
+		}
+		err = m.Once.PutOnce(ctx, key, record, now.Add(FlowMost+AnswerLife+clocksApart))
+		if err != nil && !errors.Is(err, ErrOnceTaken) { // another message of this very moment
+			return err
+		}
+	}
+	return nil
+}
+
+// signedOutThere reports whether the provider's session that a flow is of
+// ended after the provider's answer.
+func (m *Machine) signedOutThere(ctx context.Context, f Flow) (bool, error) {
+	if f.SSO == nil || f.SSO.Proved == nil {
+		return false, nil
+	}
+	p, indexes := f.SSO.Proved, []string{""}
+	if p.Index != "" {
+		indexes = append(indexes, p.Index)
+	}
+	for _, index := range indexes {
+		record, err := m.Once.PeekOnce(ctx, overKey(p.Entity, p.NameID, index), m.Now())
+		if errors.Is(err, session.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		var at time.Time
+		if at.UnmarshalText(record) != nil || at.After(f.SSO.Answered) {
+			return true, nil
+		}
+	}
+	return false, nil
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/idna"
+
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
 )
@@ -51,6 +53,10 @@ func (m *Machine) mayPass(a account.Account) error {
 	return nil
 }
 
+func movedAway(a account.Account) error {
+	return &SSORefused{Reason: "other_provider", Detail: fmt.Sprintf("%s belongs to provider %q", a.Name, a.Provider)}
+}
+
 // returning is somebody whose identity is known: their account gets what the
 // provider says of them now.
 func (m *Machine) returning(ctx context.Context, c Client, p Provider, as Asserted, a account.Account) (account.Account, error) {
@@ -58,7 +64,7 @@ func (m *Machine) returning(ctx context.Context, c Client, p Provider, as Assert
 		return a, err
 	}
 	if a.Provider != p.Name {
-		return a, &SSORefused{Reason: "other_provider", Detail: fmt.Sprintf("%s belongs to provider %q", a.Name, a.Provider)}
+		return a, movedAway(a)
 	}
 	update := m.profile(ctx, c, p, as, a)
 	if same(a, update) {
@@ -68,7 +74,7 @@ func (m *Machine) returning(ctx context.Context, c Client, p Provider, as Assert
 	e.Method = p.Name
 	change := func(now *account.Account) error {
 		if now.Provider != a.Provider {
-			return ErrConflict
+			return movedAway(*now)
 		}
 		takeOver(now, a, update)
 		return nil
@@ -146,13 +152,16 @@ func (m *Machine) firstTime(ctx context.Context, c Client, p Provider, as Assert
 // address, or by the asserted name where the operator gave the account to this
 // very provider.
 func (m *Machine) theirs(ctx context.Context, p Provider, as Asserted) (account.Account, bool, error) {
-	for _, by := range []struct {
+	type by struct {
 		identifier string
 		owned      bool // the provider owns whatever is called that
-	}{
-		{asserted(as).email(), p.Owns(asserted(as).email())},
-		{AssertedIdentifier(as.User), false},
-	} {
+	}
+	email := asserted(as).email()
+	ways := []by{{email, p.Owns(email)}}
+	if other := otherSpelling(email); p.Owns(other) {
+		ways = append(ways, by{other, true})
+	}
+	for _, by := range append(ways, by{AssertedIdentifier(as.User), false}) {
 		if by.identifier == "" {
 			continue
 		}
@@ -164,7 +173,7 @@ func (m *Machine) theirs(ctx context.Context, p Provider, as Asserted) (account.
 			return a, true, m.mayPass(a)
 		}
 		if found && by.owned {
-			return a, false, &SSORefused{Reason: "other_provider", Detail: fmt.Sprintf("%s belongs to provider %q", a.Name, a.Provider)}
+			return a, false, movedAway(a)
 		}
 	}
 	return account.Account{}, false, nil
@@ -190,7 +199,7 @@ func (m *Machine) link(ctx context.Context, c Client, p Provider, as Asserted, i
 	err = m.Identities.LinkIdentity(ctx, id, a.ID, m.Now(), func(now *account.Account) error {
 		// What an operator decided since it was read stands.
 		if now.Provider != a.Provider || now.Email != a.Email {
-			return ErrConflict
+			return movedAway(*now)
 		}
 		if err := m.mayPass(*now); err != nil {
 			return err
@@ -280,6 +289,20 @@ func (as asserted) email() string {
 		return ""
 	}
 	return email
+}
+
+// otherSpelling is an address with its domain as letters in place of an A-label,
+// or the reverse (RFC 5890): accounts are kept as somebody wrote them.
+func otherSpelling(email string) string {
+	local, domain, _ := strings.Cut(email, "@")
+	plain, err := idna.Lookup.ToASCII(domain)
+	if err == nil && plain == domain {
+		plain, err = idna.Lookup.ToUnicode(domain)
+	}
+	if err != nil || plain == domain {
+		return ""
+	}
+	return account.NormaliseIdentifier(local + "@" + plain)
 }
 
 // maxDisplayName is in characters.

@@ -122,7 +122,37 @@ func (m *Machine) FinishStepUp(ctx context.Context, c Client, p Person, f Flow, 
 	_ = m.Flows.DeleteFlow(ctx, f.Browser, f.ID) // it ends by itself too
 	p.Token.PasswordAt, p.Token.FactorAt = f.PasswordAt, f.FactorAt
 	p.Token.FactorKind, p.Token.Level = f.FactorMethod.Kind(), f.Level()
+	if f.SSO != nil && f.SSO.differs(p.Session) {
+		return m.movedOn(ctx, c, p, f, at)
+	}
 	return m.steppedUp(ctx, c, p, at, f.FactorMethod)
+}
+
+// differs reports whether what a provider proved anew is another session of
+// its than the one that ours is of, or ends before ours.
+func (s SSO) differs(of session.Session) bool {
+	return of.SSO == nil || *s.Proved != *of.SSO || !s.Until.IsZero() && s.Until.Before(of.Expires)
+}
+
+// movedOn gives the person a session of the provider's present one in place of
+// the session that they had: the provider's logout names that one, and it ends
+// with it (SPEC F5, F6).
+func (m *Machine) movedOn(ctx context.Context, c Client, p Person, f Flow, at Place) (session.Credential, error) {
+	old := p.Session.ID
+	if p.Session.SSO = f.SSO.Proved; !f.SSO.Until.IsZero() && f.SSO.Until.Before(p.Session.Expires) {
+		p.Session.Expires = f.SSO.Until
+	}
+	cred, err := m.replace(ctx, p, at, f.Since)
+	if err != nil {
+		return session.Credential{}, err
+	}
+	if err := m.Sessions.EndSession(ctx, old); err != nil {
+		return session.Credential{}, err
+	}
+	e := m.event(c, audit.StepUpPassed, p.Account)
+	e.Session = string(cred.ID)
+	m.Audit.Record(ctx, e)
+	return cred, nil
 }
 
 func missingProofs(p Person, in Proofs) []Problem {

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -98,6 +99,9 @@ func (m *Machine) Holder(ctx context.Context, f Flow) (account.Account, account.
 	// changed, signed out everywhere) opens nothing any more (T38).
 	if f.Since.Before(a.SessionsValidFrom) {
 		return account.Account{}, nil, ErrNoFlow
+	}
+	if over, err := m.signedOutThere(ctx, f); err != nil || over {
+		return account.Account{}, nil, cmp.Or(err, ErrNoFlow)
 	}
 	fs, err := m.Accounts.Factors(ctx, a.ID)
 	return a, fs, err

@@ -58,8 +58,8 @@ func beginSAML(v *visit) error {
 	return v.next(f)
 }
 
-// navigates reports whether a GET that stores something is a person's own
-// step: another site's images or a browser's guesses must not use up what this
+// navigates reports whether a request that stores something, or costs work, is
+// a person's own step: another site's images or a browser's guesses must not use up what this
 // browser may ask for.
 func (v *visit) navigates() bool {
 	dest := v.r.Header.Get("Sec-Fetch-Dest")
@@ -76,11 +76,18 @@ func consume(v *visit) error {
 	if err != nil {
 		return err
 	}
-	undo, err := v.Machine.CountAnswer(v.ctx(), v.client)
+	if !v.navigates() { // no provider does that: it is not worth a look
+		return errCrossSite
+	}
+	form, bad := v.samlForm()
+	undo, err := v.Machine.CountAnswer(v.ctx(), v.client, form.Get("RelayState"))
 	if err != nil {
 		return err
 	}
-	key, err := v.judge(p)
+	key := ""
+	if err = bad; err == nil {
+		key, err = v.judge(p, form)
+	}
 	if err != nil {
 		v.waitForMark() // how long it took tells nothing of what was wrong
 		return v.ssoProblem(p.Name, err)
@@ -90,11 +97,7 @@ func consume(v *visit) error {
 }
 
 // judge reads, verifies and keeps an answer.
-func (v *visit) judge(p samlsp.Provider) (key string, err error) {
-	form, err := v.samlForm()
-	if err != nil {
-		return "", err
-	}
+func (v *visit) judge(p samlsp.Provider, form url.Values) (key string, err error) {
 	response, refusal := samlsp.Read(form.Get("SAMLResponse"))
 	if refusal != nil {
 		return "", refusal

@@ -144,25 +144,13 @@ func singleLogout(v *visit) error {
 	if !p.Rules.SingleLogout {
 		return errNotFound
 	}
-	undo, err := v.Machine.CountAnswer(v.ctx(), v.client)
-	if err != nil {
-		return err
-	}
-	request, answer, err := v.readLogout(p)
+	request, answer, err := v.countedLogout(p)
 	if err != nil {
 		return v.logoutRefused(p.Name, err)
 	}
 	if answer != nil {
-		undo()
 		return v.logoutAnswered(p.Name, *answer)
 	}
-	_, err = v.Machine.EndByProvider(v.ctx(), v.client, login.ProviderLogout{
-		Provider: p.Name, Entity: p.IdP.EntityID, ID: request.ID, Until: request.Until, NameID: request.NameID, Indexes: request.Indexes,
-	})
-	if err != nil {
-		return v.logoutRefused(p.Name, err)
-	}
-	undo()
 	message, err := p.LogoutResponse("_"+secret.Token(20).Reveal(), *request, v.Machine.Now())
 	if errors.Is(err, samlsp.ErrNoPlace) {
 		return v.to("/signed-out", "provider", p.Name)
@@ -178,6 +166,42 @@ func singleLogout(v *visit) error {
 		return nil
 	}
 	return v.lead(message, pages.SSO{Frame: v.frame(), Org: v.org(p.Name), Leaving: true})
+}
+
+// countedLogout carries a logout message out under its limit. The signature of
+// a query is looked at before anything else and costs next to nothing, so only
+// those that are refused count: no rubbish keeps a good one out.
+func (v *visit) countedLogout(p samlsp.Provider) (*samlsp.Logout, *samlsp.LogoutAnswer, error) {
+	if v.r.Method == http.MethodPost {
+		undo, err := v.Machine.CountLogout(v.ctx(), v.client)
+		if err != nil {
+			return nil, nil, err
+		}
+		request, answer, err := v.hearLogout(p)
+		if err == nil {
+			undo()
+		}
+		return request, answer, err
+	}
+	request, answer, err := v.hearLogout(p)
+	if err != nil {
+		if _, limited := v.Machine.CountLogout(v.ctx(), v.client); limited != nil {
+			return nil, nil, limited
+		}
+	}
+	return request, answer, err
+}
+
+// hearLogout ends what a request names; an answer is only read.
+func (v *visit) hearLogout(p samlsp.Provider) (*samlsp.Logout, *samlsp.LogoutAnswer, error) {
+	request, answer, err := v.readLogout(p)
+	if err != nil || request == nil {
+		return nil, answer, err
+	}
+	_, err = v.Machine.EndByProvider(v.ctx(), v.client, login.ProviderLogout{
+		Provider: p.Name, Entity: p.IdP.EntityID, ID: request.ID, Until: request.Until, NameID: request.NameID, Indexes: request.Indexes,
+	})
+	return request, nil, err
 }
 
 func (v *visit) readLogout(p samlsp.Provider) (*samlsp.Logout, *samlsp.LogoutAnswer, error) {
