@@ -67,7 +67,10 @@ func (a *App) serveHealth(w http.ResponseWriter) error {
 // skipSecretPaths keeps addresses that carry a secret out of Caddy's access
 // log (SECURITY decision 15).
 func skipSecretPaths(r *http.Request, path string) {
-	if strings.HasPrefix(path, "/link/") || path == "/continue" || path == "/callback" {
+	switch {
+	case strings.HasPrefix(path, "/link/"), path == "/continue", path == "/callback",
+		path == "/sso", path == "/sso/complete", // what goes to a provider, and the key of its answer
+		strings.HasPrefix(path, "/saml/") && (strings.HasSuffix(path, "/acs") || strings.HasSuffix(path, "/slo")):
 		skipLog(r)
 	}
 }
