@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,10 +19,12 @@ import (
 // then who it was.
 type SSO struct {
 	Provider string
-	// Request is the ID of the request under way, State its RelayState. Both
-	// are "" for a sign-in that the provider began.
-	Request, State string
-	Asked          time.Time
+	// Request is the ID of the request under way, State its RelayState, sealed
+	// (see Machine.RelayState). Both are empty for a sign-in that the provider
+	// began.
+	Request string
+	State   []byte
+	Asked   time.Time
 	// Fresh: a new proof was asked for (ForceAuthn).
 	Fresh bool
 
@@ -65,7 +68,9 @@ const AnswerLife = 2 * time.Minute
 const (
 	onceRequest = "saml request\x00"
 	onceAnswer  = "saml answer\x00"
+	onceState   = "saml state\x00"
 	sealAnswer  = "saml answer"
+	sealState   = "saml state"
 )
 
 // clocksApart is how much longer what was spent is remembered: another node's
@@ -78,7 +83,7 @@ func onceKey(context, text string) [32]byte { return sha256.Sum256([]byte(contex
 type SSORequest struct {
 	ID       string
 	Provider string
-	State    string
+	State    []byte // hash of its RelayState
 	Asked    time.Time
 	Fresh    bool
 	// Browser and Flow are who asked.
@@ -96,20 +101,36 @@ func (m *Machine) AskProvider(ctx context.Context, f Flow, provider string, fres
 		return f, account.ErrNotFound
 	}
 	now := m.Now()
-	f.SSO = &SSO{
-		Provider: provider, Request: "_" + secret.Token(20).Reveal(), State: secret.NewToken().Reveal(), Asked: now, Fresh: fresh,
+	request, state := "_"+secret.Token(20).Reveal(), secret.NewToken().Reveal()
+	sealed, err := m.Keys.Seal(sealState, []byte(request), []byte(state))
+	if err != nil {
+		return f, err
 	}
+	f.SSO = &SSO{Provider: provider, Request: request, State: sealed, Asked: now, Fresh: fresh}
 	f.Account, f.PasswordAt, f.FactorAt = "", time.Time{}, time.Time{}
 	f.Problems, f.Notices = nil, nil
-	f, err := m.advance(ctx, f)
+	if f, err = m.advance(ctx, f); err != nil {
+		return f, err
+	}
+	hash := onceKey(onceState, state)
+	record, err := json.Marshal(SSORequest{request, provider, hash[:], now, fresh, f.Browser, f.ID})
 	if err != nil {
 		return f, err
 	}
-	record, err := json.Marshal(SSORequest{f.SSO.Request, provider, f.SSO.State, now, fresh, f.Browser, f.ID})
-	if err != nil {
-		return f, err
-	}
-	return f, m.Once.PutOnce(ctx, onceKey(onceRequest, f.SSO.Request), record, f.Expires)
+	return f, m.Once.PutOnce(ctx, onceKey(onceRequest, request), record, f.Expires)
+}
+
+// RelayState is what goes to the provider with the flow's request, and comes
+// back with the answer.
+func (m *Machine) RelayState(f Flow) (string, error) {
+	state, err := m.Keys.Open(sealState, []byte(f.SSO.Request), f.SSO.State)
+	return string(state), err
+}
+
+// Went reports whether a RelayState is the one that went with the request.
+func (r SSORequest) Went(state string) bool {
+	hash := onceKey(onceState, state)
+	return subtle.ConstantTimeCompare(hash[:], r.State) == 1
 }
 
 // PendingRequest finds the request that an answer says it answers, and leaves

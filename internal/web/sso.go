@@ -62,7 +62,11 @@ func showSSO(v *visit) error {
 	if err != nil {
 		return err
 	}
-	message, err := p.AuthnRequest(samlsp.Ask{ID: f.SSO.Request, RelayState: f.SSO.State, Fresh: f.SSO.Fresh}, v.Machine.Now())
+	state, err := v.Machine.RelayState(f)
+	if err != nil {
+		return err
+	}
+	message, err := p.AuthnRequest(samlsp.Ask{ID: f.SSO.Request, RelayState: state, Fresh: f.SSO.Fresh}, v.Machine.Now())
 	if err != nil {
 		return err
 	}
