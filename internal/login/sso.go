@@ -229,6 +229,9 @@ func (m *Machine) Complete(ctx context.Context, c Client, key string) (Flow, err
 		return Flow{}, err
 	}
 	f, err := m.complete(ctx, c, got)
+	if errors.Is(err, ErrNoFlow) {
+		err = &SSORefused{Reason: "flow_gone", Detail: "the sign-in that it belongs to is over", cause: err}
+	}
 	if r := (*SSORefused)(nil); errors.As(err, &r) {
 		r.Provider = got.Asserted.Provider
 	}
@@ -316,9 +319,14 @@ type SSORefused struct {
 	Provider string
 	// Flow is where the person can try again, "" for nowhere.
 	Flow FlowID
+
+	cause error // ErrNoFlow, or nil
 }
 
 func (e *SSORefused) Error() string { return fmt.Sprintf("%s: %s", e.Reason, e.Detail) }
+
+// Unwrap tells what the refusal comes from, for errors.Is.
+func (e *SSORefused) Unwrap() error { return e.cause }
 
 // refusedFor adds to a refusal where to try again.
 func refusedFor(err error, f Flow) error {

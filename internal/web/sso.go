@@ -176,8 +176,6 @@ func (v *visit) ssoProblem(provider string, err error) error {
 		provider = cmp.Or(provider, refused.Provider)
 	case errors.As(err, &judged):
 		kind, reason = problemKind(string(judged.Reason)), judged.Error()
-	case errors.Is(err, login.ErrNoFlow):
-		kind, reason = pages.SSOExpired, "flow_gone: the sign-in that it belongs to is over"
 	default:
 		return err
 	}
@@ -189,7 +187,7 @@ func (v *visit) ssoProblem(provider string, err error) error {
 // problemKinds are what people are told of a reason; all others are technical.
 var problemKinds = map[string]string{
 	string(samlsp.Expired): pages.SSOExpired, string(samlsp.Replayed): pages.SSOExpired, string(samlsp.WrongRequest): pages.SSOExpired,
-	string(samlsp.SessionOver): pages.SSOExpired, "answer_gone": pages.SSOExpired,
+	string(samlsp.SessionOver): pages.SSOExpired, "answer_gone": pages.SSOExpired, "flow_gone": pages.SSOExpired,
 	string(samlsp.StatusNotSuccess): pages.SSOCancelled,
 	string(samlsp.NoRequest):        pages.SSOUnasked,
 	string(samlsp.WrongBrowser):     pages.SSOBrowser,
