@@ -36,10 +36,11 @@ func (o *operation) newAccount(said addArguments) (account.Account, error) {
 		return account.Account{}, err
 	}
 	groups, _ := account.SplitGroups(said.Groups)
-	return account.Account{
+	a := account.Account{
 		ID: account.ID(login.NewID()), Name: said.Name, Email: email, DisplayName: said.DisplayName,
-		Groups: groups, Created: o.now,
-	}, nil
+		Groups: groups, Provider: said.Provider, Created: o.now,
+	}
+	return a, o.mayBeAt(a)
 }
 
 // checkProfile refuses values that an app must not see.
@@ -62,14 +63,17 @@ func checkProfile(email, displayName string, groups []string) error {
 
 // addAccount makes an account, and a link with which its owner begins.
 func addAccount(o *operation, said addArguments) (any, error) {
-	if said.Provider != "" {
-		return nil, refuseValue("no identity provider %q is configured", said.Provider)
-	}
 	a, err := o.newAccount(said)
 	if err != nil {
 		return nil, err
 	}
-	if said.Password == "" {
+	managed := o.signsInAt(a) != ""
+	if managed && said.Password != "" {
+		return nil, refuseValue("%s would sign in at the identity provider %s, where the password is managed", a.Name, o.signsInAt(a))
+	}
+	if managed {
+		o.warnForeignDomain(a)
+	} else if said.Password == "" {
 		if _, err := o.app.pagesOrigin(); err != nil {
 			return nil, err
 		}
@@ -81,15 +85,15 @@ func addAccount(o *operation, said addArguments) (any, error) {
 		return nil, err
 	}
 	o.done(e)
-	if said.Password != "" {
-		return changed{Account: viewOf(a)}, nil
+	if said.Password != "" || managed {
+		return changed{Account: o.view(a), SignIn: o.signInPlace(a)}, nil
 	}
 	link, err := o.link(a, account.LinkSetUp)
 	if err != nil {
 		o.app.log.Error("no set-up link for a new account", "error", err.Error())
 		o.warn("the account was made, but no link: run `sallyport account set-up-link`")
 	}
-	return changed{viewOf(a), link}, nil
+	return changed{Account: o.view(a), Link: link}, nil
 }
 
 // setPassword checks a password by the rules of the pages and hashes it, in
@@ -140,6 +144,9 @@ func setAccount(o *operation, said setArguments) (any, error) {
 	if err := checkProfile(email, name, said.Groups); err != nil {
 		return nil, err
 	}
+	if said.Provider != nil {
+		return o.move(a, *said.Provider, change)
+	}
 	return o.change(a, false, audit.AccountChanged, change)
 }
 
@@ -156,5 +163,5 @@ func (o *operation) change(a account.Account, end bool, name audit.Name, change 
 
 func (o *operation) show(id account.ID) (changed, error) {
 	a, err := o.engine.durable.Account(o.ctx, id)
-	return changed{Account: viewOf(a)}, err
+	return changed{Account: o.view(a)}, err
 }

@@ -50,7 +50,7 @@ func deleteAccount(o *operation, said namedArguments) (any, error) {
 		return nil, err
 	}
 	o.done(e)
-	return changed{Account: viewOf(a)}, nil
+	return changed{Account: o.view(a)}, nil
 }
 
 // resetSecondFactor is for somebody who lost device and codes (SPEC I2): all
@@ -84,6 +84,9 @@ func resetSecondFactor(o *operation, said namedArguments) (any, error) {
 func unlockAccount(o *operation, said namedArguments) (any, error) {
 	a, err := o.find(said.Account)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.here(a); err != nil {
 		return nil, err
 	}
 	e := o.event(audit.AccountUnlocked, a)

@@ -35,6 +35,8 @@ var adminCalls = map[string]adminCall{
 	"keys/promote":                changes(promoteKey),
 	"keys/retire":                 changes(retireKey),
 	"keys/reload":                 changes(reloadKeys),
+	"saml/list":                   reads(listProviders),
+	"saml/check":                  reads(checkProvider),
 	"audit":                       reads(listEvents),
 }
 

@@ -40,6 +40,7 @@ func init() {
 // commanded is a running Sallyport with embedded stores, in this process.
 type commanded struct {
 	dir, address string
+	idpFile      string // metadata of startFederated's provider
 }
 
 // startCommanded loads a small configuration with further options of the app.
@@ -113,7 +114,15 @@ func (g *commanded) run(stdin string, args ...string) ran {
 	root.SetOut(&out)
 	root.SetErr(&errs)
 	args = slices.Clone(args)
-	if args[0] != "totp" { // it speaks to nothing
+	switch {
+	case args[0] == "totp": // it speaks to nothing
+	case args[0] == "saml" && len(args) > 1 && args[1] == "explain":
+		for flag, file := range map[string]string{"--config": "Caddyfile", "--keys": "keys"} {
+			if !slices.Contains(args, flag) {
+				args = append(args, flag, filepath.Join(g.dir, file))
+			}
+		}
+	default:
 		args = append(args, "--address", g.address, "--keys", filepath.Join(g.dir, "keys"))
 	}
 	root.SetArgs(args)

@@ -22,6 +22,7 @@ type importedAccount struct {
 	Email        string   `json:"email,omitempty"`
 	DisplayName  string   `json:"display_name,omitempty"`
 	Groups       []string `json:"groups,omitempty"`
+	Provider     string   `json:"provider,omitempty"`
 	PasswordHash string   `json:"password_hash,omitempty"`
 	Disabled     bool     `json:"disabled,omitempty"`
 }
@@ -29,7 +30,8 @@ type importedAccount struct {
 // imported is what `account import` tells.
 type imported struct {
 	Imported int `json:"imported"`
-	// WithoutPassword cannot sign in before they get a set-up link.
+	// WithoutPassword cannot sign in before they get a set-up link. Who signs in
+	// at a provider is not among them.
 	WithoutPassword []string `json:"without_password"`
 }
 
@@ -47,7 +49,7 @@ func importAccounts(o *operation, said importArguments) (any, error) {
 	events := make([]audit.Event, 0, len(accounts))
 	for _, a := range accounts {
 		events = append(events, o.event(audit.AccountAdded, a))
-		if a.PasswordHash.IsZero() {
+		if a.PasswordHash.IsZero() && o.signsInAt(a) == "" {
 			done.WithoutPassword = append(done.WithoutPassword, a.Name)
 		}
 	}
@@ -68,7 +70,10 @@ func importAccounts(o *operation, said importArguments) (any, error) {
 func (o *operation) readImport(rows []importedAccount) (accounts []account.Account, faults []lineFault) {
 	seen := map[string]int{} // identifiers of this file, and their lines
 	for _, row := range rows {
-		a, err := o.newAccount(addArguments{Name: row.Name, Email: row.Email, DisplayName: row.DisplayName, Groups: row.Groups})
+		a, err := o.newAccount(addArguments{Name: row.Name, Email: row.Email, DisplayName: row.DisplayName, Groups: row.Groups, Provider: row.Provider})
+		if err == nil && row.Provider != "" && row.PasswordHash != "" {
+			err = refuseValue("it has a provider and a password hash: passwords are the provider's then; leave one of them out")
+		}
 		if err == nil && row.PasswordHash != "" {
 			if err = factor.CheckImported(row.PasswordHash); err != nil {
 				// The cause names the kind at most, never the hash.
@@ -114,7 +119,7 @@ func exportAccounts(o *operation, said exportArguments) (any, error) {
 	}
 	list := accountListView{Accounts: []accountView{}}
 	for _, a := range all {
-		v := viewOf(a)
+		v := o.view(a)
 		if said.WithHashes {
 			v.PasswordHash = a.PasswordHash.Reveal()
 		}

@@ -34,8 +34,9 @@ func (o *operation) canTakeLink(name string) (account.Account, error) {
 		return a, err
 	case a.Disabled:
 		return a, refuse(http.StatusConflict, "%s is disabled: enable it first", a.Name)
-	case !a.Local():
-		return a, refuse(http.StatusConflict, "%s signs in at %s, where password and second factor are managed", a.Name, a.Provider)
+	}
+	if err := o.here(a); err != nil {
+		return a, err
 	}
 	_, err = o.app.pagesOrigin()
 	return a, err

@@ -18,6 +18,7 @@ type sessionView struct {
 	Expires  time.Time `json:"expires"`
 	LastUsed time.Time `json:"last_used,omitzero"`
 	Methods  []string  `json:"methods"`
+	Provider string    `json:"provider,omitempty"` // where it was begun, if not here
 	Network  string    `json:"network"`
 	Browser  string    `json:"browser"`
 	Hosts    []string  `json:"hosts"`

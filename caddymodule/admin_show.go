@@ -33,7 +33,7 @@ func (o *operation) listOf(read func(context.Context) ([]account.Account, error)
 	all, err := read(o.ctx)
 	list := accountListView{Accounts: []accountView{}}
 	for _, a := range all {
-		list.Accounts = append(list.Accounts, viewOf(a))
+		list.Accounts = append(list.Accounts, o.view(a))
 	}
 	return list, err
 }
@@ -66,7 +66,14 @@ func showAccount(o *operation, said namedArguments) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	detail := accountDetail{accountView: viewOf(a), Factors: []factorView{}}
+	identities, err := o.engine.durable.IdentitiesOf(o.ctx, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	detail := accountDetail{accountView: o.view(a), Identities: []identityView{}, Factors: []factorView{}}
+	for _, id := range identities {
+		detail.Identities = append(detail.Identities, identityView(id))
+	}
 	for _, f := range factors {
 		v := factorView{
 			Kind: string(f.Kind), Label: f.Label, Created: f.Created.UTC(), LastUsed: f.LastUsed.UTC(),
@@ -111,6 +118,9 @@ func (o *operation) sessionsOf(ctx context.Context, a account.Account) ([]sessio
 		v := sessionView{
 			ID: string(s.ID), Account: a.Name, Created: s.Created.UTC(), Expires: s.Expires.UTC(), LastUsed: used.UTC(),
 			Methods: s.AMR, Network: s.Network, Browser: s.Browser, Hosts: []string{},
+		}
+		if s.SSO != nil {
+			v.Provider = s.SSO.Provider
 		}
 		for _, t := range s.Tokens {
 			v.Hosts = append(v.Hosts, t.Host)

@@ -41,16 +41,23 @@ type setArguments struct {
 	DisplayName  *string  `json:"display_name,omitempty"`
 	Groups       []string `json:"groups,omitempty"`
 	RemoveGroups []string `json:"remove_groups,omitempty"`
+	// Provider moves the account to an identity provider, "" back to a
+	// password here.
+	Provider *string `json:"provider,omitempty"`
 }
 
 // accountView is an account as operators see it.
 type accountView struct {
-	ID          string    `json:"id"`
-	Name        string    `json:"name"`
-	Email       string    `json:"email"`
-	DisplayName string    `json:"display_name"`
-	Groups      []string  `json:"groups"`
-	Provider    string    `json:"provider,omitempty"`
+	ID          string   `json:"id"`
+	Name        string   `json:"name"`
+	Email       string   `json:"email"`
+	DisplayName string   `json:"display_name"`
+	Groups      []string `json:"groups"`
+	// Provider is the identity provider that the account was given to.
+	Provider string `json:"provider,omitempty"`
+	// SignsInAt is the identity provider where its owner has to sign in, by
+	// that or by a domain; absent where they sign in here.
+	SignsInAt   string    `json:"signs_in_at,omitempty"`
 	Disabled    bool      `json:"disabled"`
 	HasPassword bool      `json:"has_password"`
 	Created     time.Time `json:"created"`
@@ -59,14 +66,15 @@ type accountView struct {
 	PasswordHash string `json:"password_hash,omitempty"`
 }
 
-func viewOf(a account.Account) accountView {
+// view is an account as operators see it, under this configuration.
+func (o *operation) view(a account.Account) accountView {
 	groups := a.Groups
 	if groups == nil {
 		groups = []string{}
 	}
 	return accountView{
 		ID: string(a.ID), Name: a.Name, Email: a.Email, DisplayName: a.DisplayName, Groups: groups,
-		Provider: a.Provider, Disabled: a.Disabled, HasPassword: !a.PasswordHash.IsZero(),
+		Provider: a.Provider, SignsInAt: o.signsInAt(a), Disabled: a.Disabled, HasPassword: !a.PasswordHash.IsZero(),
 		Created: a.Created.UTC(), LastSignIn: a.LastSignIn.UTC(),
 	}
 }
@@ -87,14 +95,25 @@ type factorView struct {
 // accountDetail is what `account show` tells.
 type accountDetail struct {
 	accountView
-	Factors  []factorView  `json:"factors"`
-	Sessions []sessionView `json:"sessions"`
+	// Identities are who the person is to providers, where they signed in.
+	Identities []identityView `json:"identities"`
+	Factors    []factorView   `json:"factors"`
+	Sessions   []sessionView  `json:"sessions"`
+}
+
+// identityView is a person as an identity provider names them.
+type identityView struct {
+	Entity string `json:"entity_id"`
+	NameID string `json:"name_id"`
 }
 
 // changed is what a call about one account gives.
 type changed struct {
 	Account accountView `json:"account"`
 	Link    *linkView   `json:"link,omitempty"`
+	// SignIn is where the person signs in, for an account that has just been
+	// given to a provider, or belongs to one and was just made.
+	SignIn string `json:"sign_in,omitempty"`
 }
 
 // linkView is a one-time link; it is shown here and nowhere else.

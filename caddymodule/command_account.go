@@ -33,7 +33,8 @@ func accountAdd(f *adminFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "add NAME --email E [--name N] [--group G]… [--sso PROVIDER] [--password-stdin]",
 		Short: "Adds an account and prints a link with which its owner begins",
-		Long: "Adds an account and prints a link (24 h, once) where its owner chooses a password.\n" +
+		Long: "Adds an account and prints a link (24 h, once) where its owner chooses a password. Whoever signs in at an\n" +
+			"identity provider, by --sso or by the address's domain, gets no link.\n" +
 			"NAME is what apps receive: 1 to 128 characters of a-z, 0-9 and . _ @ + -, fixed for good.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -77,12 +78,16 @@ func passwordLine(in io.Reader) (string, error) {
 
 func accountSet(f *adminFlags) *cobra.Command {
 	var said setArguments
-	var email, name string
+	var email, name, provider string
+	var local bool
 	c := &cobra.Command{
-		Use:   "set NAME [--email E] [--name N] [--group G]… [--remove-group G]…",
-		Short: "Changes e-mail address, display name and groups",
-		Long:  "Changes what is given and leaves the rest. --group adds, --remove-group removes. The name itself is fixed for good.",
-		Args:  cobra.ExactArgs(1),
+		Use:   "set NAME [--email E] [--name N] [--group G]… [--remove-group G]… [--sso PROVIDER|--local]",
+		Short: "Changes e-mail address, display name, groups, and where the person signs in",
+		Long: "Changes what is given and leaves the rest. --group adds, --remove-group removes. The name itself is fixed for good.\n" +
+			"--sso moves the account to an identity provider, and --local back to a password here. Both end its sessions and\n" +
+			"forget who the person was to a provider, also where the account is there already: whoever the provider says next\n" +
+			"is the account's owner, gets it.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			said.Account = args[0]
 			if c.Flags().Changed("email") {
@@ -91,8 +96,17 @@ func accountSet(f *adminFlags) *cobra.Command {
 			if c.Flags().Changed("name") {
 				said.DisplayName = &name
 			}
-			if said.Email == nil && said.DisplayName == nil && said.Groups == nil && said.RemoveGroups == nil {
-				return usageError("say what to change: --email, --name, --group or --remove-group")
+			moved := c.Flags().Changed("sso")
+			switch {
+			case moved && local:
+				return usageError("--sso and --local exclude each other")
+			case moved && provider == "":
+				return usageError("--sso needs the name of a provider; --local is for none")
+			case moved || local:
+				said.Provider = &provider
+			}
+			if said.Email == nil && said.DisplayName == nil && said.Groups == nil && said.RemoveGroups == nil && said.Provider == nil {
+				return usageError("say what to change: --email, --name, --group, --remove-group, --sso or --local")
 			}
 			return f.change(c, "account/set", said, "is changed")
 		},
@@ -102,6 +116,8 @@ func accountSet(f *adminFlags) *cobra.Command {
 	flags.StringVar(&name, "name", "", "the person's name")
 	flags.StringArrayVar(&said.Groups, "group", nil, "a group to add; may be repeated")
 	flags.StringArrayVar(&said.RemoveGroups, "remove-group", nil, "a group to remove; may be repeated")
+	flags.StringVar(&provider, "sso", "", "the identity provider where the person signs in from now on")
+	flags.BoolVar(&local, "local", false, "the person signs in here, with a password")
 	return c
 }
 
@@ -123,6 +139,9 @@ func (f *adminFlags) change(c *cobra.Command, call string, arguments any, is str
 	}
 	return f.print(c, result, func(p *printer) {
 		p.line("%s %s.", result.Account.Name, is)
+		if result.SignIn != "" {
+			p.line("It signs in at the identity provider %s: %s", result.Account.SignsInAt, result.SignIn)
+		}
 		if result.Link != nil {
 			p.line("This link works once, until %s. It is not shown again:", when(result.Link.Expires))
 			p.line("%s", result.Link.URL)

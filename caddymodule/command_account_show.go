@@ -23,10 +23,10 @@ func accountList(f *adminFlags) *cobra.Command {
 				var rows [][]string
 				for _, a := range list.Accounts {
 					rows = append(rows, []string{
-						a.Name, a.Email, a.DisplayName, strings.Join(a.Groups, " "), a.state(), when(a.LastSignIn),
+						a.Name, a.Email, a.DisplayName, strings.Join(a.Groups, " "), a.SignsInAt, a.state(), when(a.LastSignIn),
 					})
 				}
-				p.table("NAME,EMAIL,DISPLAY NAME,GROUPS,STATE,LAST SIGN-IN", rows)
+				p.table("NAME,EMAIL,DISPLAY NAME,GROUPS,PROVIDER,STATE,LAST SIGN-IN", rows)
 			})
 		},
 	}
@@ -39,8 +39,8 @@ func (a accountView) state() string {
 	switch {
 	case a.Disabled:
 		return "disabled"
-	case a.Provider != "":
-		return "at " + a.Provider
+	case a.SignsInAt != "":
+		return "at " + a.SignsInAt
 	case !a.HasPassword:
 		return "no password"
 	}
@@ -66,10 +66,19 @@ func (a accountDetail) people(p *printer) {
 		{"EMAIL", a.Email},
 		{"DISPLAY NAME", a.DisplayName},
 		{"GROUPS", strings.Join(a.Groups, " ")},
+		{"PROVIDER", a.provider()},
 		{"STATE", a.state()},
 		{"CREATED", when(a.Created)},
 		{"LAST SIGN-IN", when(a.LastSignIn)},
 	})
+	if len(a.Identities) > 0 {
+		var rows [][]string
+		for _, id := range a.Identities {
+			rows = append(rows, []string{id.NameID, id.Entity})
+		}
+		p.line("")
+		p.table("IDENTITY (NAMEID),AT", rows)
+	}
 	var rows [][]string
 	for _, f := range a.Factors {
 		left, locked := "", ""
@@ -85,6 +94,17 @@ func (a accountDetail) people(p *printer) {
 	p.table("SECOND FACTOR,LABEL,SINCE,LAST USED,CODES LEFT,STATE", rows)
 	p.line("")
 	printSessions(p, a.Sessions)
+}
+
+// provider says where the person signs in, and by what.
+func (a accountDetail) provider() string {
+	switch {
+	case a.SignsInAt == "" && a.Provider != "":
+		return a.Provider + ", but it is in break_glass and signs in here"
+	case a.SignsInAt != "" && a.Provider == "":
+		return a.SignsInAt + ", by the domain of its address"
+	}
+	return a.SignsInAt
 }
 
 // kind says in words what a second factor is, of a number no more than pages
@@ -107,8 +127,8 @@ func printSessions(p *printer, sessions []sessionView) {
 	var rows [][]string
 	for _, s := range sessions {
 		rows = append(rows, []string{
-			s.ID, s.Account, when(s.Created), when(s.LastUsed), s.Network, s.Browser, strings.Join(s.Hosts, " "),
+			s.ID, s.Account, when(s.Created), when(s.LastUsed), s.Provider, s.Network, s.Browser, strings.Join(s.Hosts, " "),
 		})
 	}
-	p.table("SESSION,ACCOUNT,SINCE,LAST USED,NETWORK,BROWSER,HOSTS", rows)
+	p.table("SESSION,ACCOUNT,SINCE,LAST USED,PROVIDER,NETWORK,BROWSER,HOSTS", rows)
 }

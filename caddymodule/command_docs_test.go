@@ -28,11 +28,13 @@ var shellWord = regexp.MustCompile(`"[^"]*"|\S+`)
 // TestDocumentedCommandsWork runs every command of docs/commands.md, in its
 // order, as written but for the place of the gateway and of files.
 func TestDocumentedCommandsWork(t *testing.T) {
-	g := startCommanded(t)
+	g, idp := startFederated(t)
 	const bcrypt = "$2y$05$abcdefghijklmnopqrstuuu9GjtN3B1i1FbL0pW9bqKzH6pX8y0m2"
 	for name, text := range map[string]string{
 		"staff.csv":          "name,email,display_name,groups,password_hash\ncarol,carol@example.com,Carol,staff;ops," + bcrypt + "\ndave,dave@example.com,Dave,staff,\n",
 		".htpasswd":          "erin:" + bcrypt + "\n",
+		"response.txt":       idp.response(idp.good()),
+		"idp.xml":            idp.metadata(""),
 		"users_database.yml": "users:\n  frank:\n    password: '" + bcrypt + "'\n    email: frank@example.com\n",
 	} {
 		if err := os.WriteFile(filepath.Join(g.dir, name), []byte(text), 0o600); err != nil {

@@ -25,7 +25,7 @@ func accountImport(f *adminFlags) *cobra.Command {
 		Use:   "import FILE [--format csv|htpasswd|authelia]",
 		Short: "Adds the accounts of a file: all of them, or none and what is wrong with which line",
 		Long: "Adds the accounts of a file, `-` for standard input: all of them, or none.\n" +
-			"csv has a first line with the columns' names: name, email, display_name, groups (with `;` between), password_hash.\n" +
+			"csv has a first line with the columns' names: name, email, display_name, groups (with `;` between), provider, password_hash.\n" +
 			"authelia is the file of Authelia's `authentication_backend.file`.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -82,6 +82,16 @@ func formatOf(file string) string {
 
 // readLimited reads no more than a call could carry.
 func readLimited(c *cobra.Command, file string) ([]byte, error) {
+	text, err := readFileOrStdin(c, file)
+	if err == nil && len(text) > maxAdminBody {
+		return nil, refusedError("%s is larger than 1 MiB: split it", file)
+	}
+	return text, err
+}
+
+// readFileOrStdin reads a file, or standard input for `-`: 1 MiB, and a byte
+// more when it has more.
+func readFileOrStdin(c *cobra.Command, file string) ([]byte, error) {
 	in := c.InOrStdin()
 	if file != "-" {
 		opened, err := os.Open(file)
@@ -94,9 +104,6 @@ func readLimited(c *cobra.Command, file string) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxAdminBody+1))
 	if err != nil {
 		return nil, usageError("%s: %w", file, err)
-	}
-	if len(text) > maxAdminBody {
-		return nil, refusedError("%s is larger than 1 MiB: split it", file)
 	}
 	return text, nil
 }

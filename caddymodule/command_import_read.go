@@ -12,7 +12,7 @@ import (
 )
 
 // csvColumns are the columns that a CSV file may have; only name is needed.
-var csvColumns = []string{"name", "email", "display_name", "groups", "password_hash"}
+var csvColumns = []string{"name", "email", "display_name", "groups", "provider", "password_hash"}
 
 // readCSV reads RFC 4180 with a line of columns' names.
 func readCSV(text []byte) (accounts []importedAccount, faults []lineFault) {
@@ -76,6 +76,8 @@ func csvAccount(head, record []string, line int) importedAccount {
 					a.Groups = append(a.Groups, g)
 				}
 			}
+		case "provider":
+			a.Provider = value
 		case "password_hash":
 			a.PasswordHash = value
 		}

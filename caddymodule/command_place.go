@@ -56,13 +56,19 @@ func (f *adminFlags) place() (place, error) {
 		p.address = said.Admin.Listen
 	}
 	if p.keys == "" {
-		or(&said.Apps.Sallyport.Keys, filepath.Join(caddy.AppDataDir(), "sallyport", "keys"))
-		p.keys, err = caddy.NewReplacer().ReplaceOrErr(said.Apps.Sallyport.Keys, true, true)
-		if err != nil {
-			return p, usageError("where the key ring is: %w; say --keys", err)
-		}
+		p.keys, err = keysPlace(said.Apps.Sallyport.Keys)
 	}
-	return p, nil
+	return p, err
+}
+
+// keysPlace is the key ring's file, as the configuration says it or by default.
+func keysPlace(said string) (string, error) {
+	or(&said, filepath.Join(caddy.AppDataDir(), "sallyport", "keys"))
+	file, err := caddy.NewReplacer().ReplaceOrErr(said, true, true)
+	if err != nil {
+		return "", usageError("where the key ring is: %w; say --keys", err)
+	}
+	return file, nil
 }
 
 // saidPlace is what we read of a configuration.
@@ -78,26 +84,35 @@ type saidPlace struct {
 	} `json:"apps"`
 }
 
-// readConfig reads the configuration file, JSON or a Caddyfile. None is no
+// readConfig reads what says where things are. No configuration file is no
 // error unless it was named.
 func (f *adminFlags) readConfig() (said saidPlace, err error) {
+	if err := f.decodeConfig(&said); err != nil {
+		return said, usageError("%w; say --address and --keys instead", err)
+	}
+	return said, nil
+}
+
+// decodeConfig reads the configuration file, JSON or a Caddyfile, into to.
+// Without one it leaves to alone, unless the file was named.
+func (f *adminFlags) decodeConfig(to any) error {
 	file := f.config
 	or(&file, "Caddyfile")
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) && f.config == "" {
-		return said, nil
+		return nil
 	}
 	if err != nil {
-		return said, usageError("%w", err)
+		return usageError("%w", err)
 	}
 	if !strings.HasSuffix(file, ".json") {
 		text, _, err = caddyconfig.GetAdapter("caddyfile").Adapt(text, map[string]any{"filename": file})
 		if err != nil {
-			return said, usageError("%s cannot be read: %w; say --address and --keys instead", file, err)
+			return usageError("%s cannot be read: %w", file, err)
 		}
 	}
-	if err := json.Unmarshal(text, &said); err != nil {
-		return said, usageError("%s cannot be read: %w", file, err)
+	if err := json.Unmarshal(text, to); err != nil {
+		return usageError("%s cannot be read: %w", file, err)
 	}
-	return said, nil
+	return nil
 }

@@ -64,13 +64,18 @@ func (a *App) serveHealth(w http.ResponseWriter) error {
 	return err
 }
 
-// skipSecretPaths keeps addresses that carry a secret out of Caddy's access
-// log (SECURITY decision 15).
+// skipSecretPaths keeps addresses that carry a secret, and answers that name
+// such an address in Location or Refresh, out of Caddy's access log (SECURITY
+// decision 15): links, tickets, what a provider answered or is asked, and what
+// ends a session there.
 func skipSecretPaths(r *http.Request, path string) {
-	switch {
-	case strings.HasPrefix(path, "/link/"), path == "/continue", path == "/callback",
-		path == "/sso", path == "/sso/complete", // what goes to a provider, and the key of its answer
-		strings.HasPrefix(path, "/saml/") && (strings.HasSuffix(path, "/acs") || strings.HasSuffix(path, "/slo")):
+	switch path {
+	case "/continue", "/callback", "/sso", "/sso/complete", "/sign-out", "/signed-out":
+		skipLog(r)
+		return
+	}
+	page := path[strings.LastIndexByte(path, '/')+1:]
+	if strings.HasPrefix(path, "/link/") || strings.HasPrefix(path, "/saml/") && (page == "acs" || page == "slo") {
 		skipLog(r)
 	}
 }

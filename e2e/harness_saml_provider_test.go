@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -43,6 +44,8 @@ type idpUser struct {
 	// first-level one) that the provider answers with in place of an
 	// assertion: "AuthnFailed", "RequestDenied".
 	Refuse string
+	// Tells are attributes in place of those that follow from the rest.
+	Tells map[string][]string
 }
 
 // idpUsers are the people that every provider knows unless told otherwise.
@@ -58,6 +61,7 @@ func (u idpUser) attributes() map[string][]string {
 	if len(u.Groups) > 0 {
 		a["groups"] = u.Groups
 	}
+	maps.Copy(a, u.Tells)
 	return a
 }
 

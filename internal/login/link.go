@@ -67,6 +67,7 @@ func (m *Machine) ChoosePassword(ctx context.Context, c Client, token string, pw
 		return Flow{}, nil, err
 	}
 	m.Audit.Written(ctx, used, chosen)
+	m.brokeGlass(ctx, c, a)
 	_ = m.Revoke(ctx)
 	f, err := m.linkFlow(ctx, c, a)
 	return f, nil, err

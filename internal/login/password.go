@@ -98,15 +98,24 @@ func (m *Machine) provePassword(ctx context.Context, c Client, identifier string
 		return a, nil, err
 	}
 	m.Audit.Record(ctx, m.event(c, audit.PasswordRight, a))
-	if provider := m.Settings.ManagedBy(a); provider != "" { // SPEC F2: its use raises an alarm
-		e := m.event(c, audit.BreakGlassUsed, a)
-		e.Reason = "managed by " + provider
-		m.Audit.Record(ctx, e)
-	}
+	m.brokeGlass(ctx, c, a)
 	if rehash {
 		m.upgradeHash(ctx, c, a, pw)
 	}
 	return a, nil, nil
+}
+
+// brokeGlass raises the alarm of SPEC F2 where a listed account gets in here,
+// whoever owns its domain.
+func (m *Machine) brokeGlass(ctx context.Context, c Client, a account.Account) {
+	if !m.Settings.IsBreakGlass(a) {
+		return
+	}
+	e := m.event(c, audit.BreakGlassUsed, a)
+	if provider := m.Settings.ManagedBy(a); provider != "" {
+		e.Reason = "managed by " + provider
+	}
+	m.Audit.Record(ctx, e)
 }
 
 // usable reports whether a right password opens anything for the account.

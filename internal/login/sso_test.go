@@ -144,7 +144,7 @@ func TestNoAccountIsTakenOver(t *testing.T) {
 		"with a tag":                                   {victim: []authtest.Option{authtest.Email("vic@partner.example")}, asUser: "x", email: "vic+tag@partner.example"},
 		"two @":                                        {victim: []authtest.Option{authtest.Email("vic@mail.example")}, asUser: "x", email: "vic@mail.example@partner.example"},
 		"a local account's name":                       {asUser: "victim", email: "", refusal: "name_taken"},
-		"the same in another case and width":           {asUser: "ＶＩＣＴＩＭ", email: "", refusal: "name_taken"},
+		"the same in another case and width":           {asUser: "ＶＩＣＴＩＭ", email: "", refusal: "bad_user"},
 		"a look-alike of the name":                     {asUser: "vіctim", email: "", refusal: "bad_user"},
 		"a local account's address as a name":          {victim: []authtest.Option{authtest.Email("vic@mail.example")}, asUser: "vic@mail.example", refusal: "bad_user"},
 		"its own domain's local account":               {victim: []authtest.Option{authtest.Email("vic@partner.example")}, asUser: "x", email: "vic@partner.example", reached: true},

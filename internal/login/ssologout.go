@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
+	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
 // ProviderLogout is a provider's word that somebody signed out there.
@@ -25,21 +26,22 @@ type ProviderLogout struct {
 // person's, begun at that provider, and nobody else's (SPEC F6). It returns how
 // many; none is no error. A request that comes again is an *SSORefused.
 func (m *Machine) EndByProvider(ctx context.Context, c Client, l ProviderLogout) (int, error) {
-	err := m.Identities.SpendAssertion(ctx, onceKey("saml logout\x00"+l.Entity+"\x00", l.ID), l.Until.Add(clocksApart), m.Now())
+	a, err := m.Identities.AccountByIdentity(ctx, account.Identity{Entity: l.Entity, NameID: l.NameID})
+	known := !errors.Is(err, account.ErrNotFound)
+	if err != nil && known {
+		return 0, err
+	}
+	var open []session.Session
+	if known {
+		// Before the request is spent: one that met a store away may come again.
+		if open, err = m.Sessions.SessionsOf(ctx, a.ID); err != nil {
+			return 0, err
+		}
+	}
+	err = m.Identities.SpendAssertion(ctx, onceKey("saml logout\x00"+l.Entity+"\x00", l.ID), l.Until.Add(clocksApart), m.Now())
 	if errors.Is(err, account.ErrTaken) {
 		return 0, &SSORefused{Reason: "replayed", Detail: "this very logout request came before"}
 	}
-	if err != nil {
-		return 0, err
-	}
-	a, err := m.Identities.AccountByIdentity(ctx, account.Identity{Entity: l.Entity, NameID: l.NameID})
-	if errors.Is(err, account.ErrNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	open, err := m.Sessions.SessionsOf(ctx, a.ID)
 	if err != nil {
 		return 0, err
 	}
@@ -49,7 +51,7 @@ func (m *Machine) EndByProvider(ctx context.Context, c Client, l ProviderLogout)
 			len(l.Indexes) > 0 && !slices.Contains(l.Indexes, s.SSO.Index) {
 			continue
 		}
-		if err := m.Sessions.EndSession(ctx, s.ID); err != nil {
+		if err := m.endFor(ctx, a, s.ID); err != nil {
 			return ended, err
 		}
 		ended++
@@ -58,4 +60,19 @@ func (m *Machine) EndByProvider(ctx context.Context, c Client, l ProviderLogout)
 		m.Audit.Record(ctx, e)
 	}
 	return ended, nil
+}
+
+// endFor ends a session. The request that asks for it is spent by now and will
+// not come again: where the store of sessions is away, the account's row ends
+// all of the person's.
+func (m *Machine) endFor(ctx context.Context, a account.Account, id session.ID) error {
+	if m.Sessions.EndSession(ctx, id) == nil {
+		return nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	err := m.Changer.ChangeAccount(ctx, a.ID, m.Now(), true, func(*account.Account) error { return nil })
+	if err == nil {
+		_ = m.Revoke(ctx) // tells the nodes; rows stay until done
+	}
+	return err
 }

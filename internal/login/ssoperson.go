@@ -67,7 +67,10 @@ func (m *Machine) returning(ctx context.Context, c Client, p Provider, as Assert
 	e := m.event(c, audit.AccountUpdatedBySSO, a)
 	e.Method = p.Name
 	change := func(now *account.Account) error {
-		now.Email, now.DisplayName, now.Groups = update.Email, update.DisplayName, update.Groups
+		if now.Provider != a.Provider {
+			return ErrConflict
+		}
+		takeOver(now, a, update)
 		return nil
 	}
 	err := m.Changer.ChangeAccount(ctx, a.ID, m.Now(), false, change, e)
@@ -82,6 +85,20 @@ func (m *Machine) returning(ctx context.Context, c Client, p Provider, as Assert
 	m.Audit.Written(ctx, e)
 	_ = m.Revoke(ctx) // tells the nodes; rows stay until done
 	return m.Accounts.Account(ctx, a.ID)
+}
+
+// takeOver changes in the account what the provider says otherwise than it was
+// read. What it says nothing of may have been changed by an operator meanwhile.
+func takeOver(now *account.Account, read, update account.Account) {
+	if update.Email != read.Email {
+		now.Email = update.Email
+	}
+	if update.DisplayName != read.DisplayName {
+		now.DisplayName = update.DisplayName
+	}
+	if !slices.Equal(update.Groups, read.Groups) {
+		now.Groups = update.Groups
+	}
 }
 
 func same(a, b account.Account) bool {
@@ -134,7 +151,7 @@ func (m *Machine) theirs(ctx context.Context, p Provider, as Asserted) (account.
 		owned      bool // the provider owns whatever is called that
 	}{
 		{asserted(as).email(), p.Owns(asserted(as).email())},
-		{account.NormaliseIdentifier(as.User), false},
+		{AssertedIdentifier(as.User), false},
 	} {
 		if by.identifier == "" {
 			continue
@@ -165,13 +182,21 @@ func (m *Machine) link(ctx context.Context, c Client, p Provider, as Asserted, i
 		return a, &SSORefused{Reason: "other_identity", Detail: a.Name + " is another person of this provider; `sallyport account set " + a.Name + " --sso " + p.Name + "` forgets that"}
 	}
 	update := m.profile(ctx, c, p, as, a)
+	if a.Email != "" {
+		update.Email = a.Email
+	}
 	e := m.event(c, audit.IdentityLinked, a)
 	e.Method = p.Name
 	err = m.Identities.LinkIdentity(ctx, id, a.ID, m.Now(), func(now *account.Account) error {
-		now.Provider, now.DisplayName, now.Groups = p.Name, update.DisplayName, update.Groups
-		if now.Email == "" {
-			now.Email = update.Email
+		// What an operator decided since it was read stands.
+		if now.Provider != a.Provider || now.Email != a.Email {
+			return ErrConflict
 		}
+		if err := m.mayPass(*now); err != nil {
+			return err
+		}
+		now.Provider = p.Name
+		takeOver(now, a, update)
 		return nil
 	}, e)
 	if err != nil {
@@ -187,10 +212,13 @@ func (m *Machine) link(ctx context.Context, c Client, p Provider, as Asserted, i
 // under their local names, each as far as the configuration reads it.
 func (m *Machine) profile(ctx context.Context, c Client, p Provider, as Asserted, a account.Account) account.Account {
 	if email := asserted(as).email(); email != "" && email != a.Email {
-		if p.Owns(email) {
-			a.Email = email
-		} else {
+		switch {
+		case !p.Owns(email):
 			m.dropEmail(ctx, c, p, a, email, "its domain is not one of the provider's `domains`")
+		case slices.Contains(m.Settings.BreakGlass, email):
+			m.dropEmail(ctx, c, p, a, email, "it is in `break_glass`")
+		default:
+			a.Email = email
 		}
 	}
 	if as.Name != "" {
@@ -228,9 +256,26 @@ func (m *Machine) dropEmail(ctx context.Context, c Client, p Provider, a account
 
 type asserted Asserted
 
+// AssertedIdentifier is a name or address of a provider's as identifiers are.
+// Only letters of ASCII have no case there: "" for a text that becomes another
+// one here by more than that (full width, ligatures, blanks around it). To the
+// provider it is somebody else than whoever has the plain spelling.
+func AssertedIdentifier(text string) string {
+	lower := strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, text)
+	if lower != account.NormaliseIdentifier(text) {
+		return ""
+	}
+	return lower
+}
+
 // email is the asserted address as identifiers are, "" for none that is one.
 func (as asserted) email() string {
-	email := account.NormaliseIdentifier(as.Email)
+	email := AssertedIdentifier(as.Email)
 	if account.CheckEmail(email) != nil {
 		return ""
 	}
@@ -255,13 +300,13 @@ func (m *Machine) newName(p Provider, as Asserted) (string, error) {
 			(!strings.Contains(name, "@") || p.Owns(name))
 	}
 	if p.Attributes.User != "" {
-		name := account.NormaliseIdentifier(as.User)
+		name := AssertedIdentifier(as.User)
 		if !usable(name) {
 			return "", &SSORefused{Reason: "bad_user", Detail: fmt.Sprintf("the attribute %q has %.130q, which is no name that this provider may give", p.Attributes.User, as.User)}
 		}
 		return name, nil
 	}
-	for _, candidate := range []string{account.NormaliseIdentifier(as.SSO.NameID), asserted(as).email()} {
+	for _, candidate := range []string{AssertedIdentifier(as.SSO.NameID), asserted(as).email()} {
 		if usable(candidate) {
 			return candidate, nil
 		}

@@ -4,7 +4,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"net"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/beevik/etree"
-	"github.com/crewjam/saml"
 )
 
 // ErrMetadata is the cause of every refusal of a provider's metadata.
@@ -38,15 +36,15 @@ func ParseMetadata(document []byte, now time.Time) (IdP, error) {
 	if err != nil {
 		return IdP{}, err
 	}
-	var d saml.EntityDescriptor
-	if err := unmarshal(el, &d); err != nil {
-		return IdP{}, unusable("%v", err)
-	}
-	role := d.IDPSSODescriptors[0]
+	role := only(el, nsMetadata, "IDPSSODescriptor")
+	wants, _ := attribute(role, "WantAuthnRequestsSigned")
 	idp := IdP{
-		EntityID: d.EntityID, SSO: map[Binding]string{}, Logout: map[Binding]string{}, LogoutResponse: map[Binding]string{},
-		WantsSigned: role.WantAuthnRequestsSigned != nil && *role.WantAuthnRequestsSigned,
-		ValidUntil:  earliest(d.ValidUntil, role.ValidUntil, rootValidUntil(root)),
+		SSO: map[Binding]string{}, Logout: map[Binding]string{}, LogoutResponse: map[Binding]string{},
+		WantsSigned: wants == "true" || wants == "1",
+	}
+	idp.EntityID, _ = attribute(el, "entityID")
+	if idp.ValidUntil, err = validUntil(role); err != nil {
+		return IdP{}, err
 	}
 	if idp.EntityID == "" || len(idp.EntityID) > 1024 || strings.TrimSpace(idp.EntityID) != idp.EntityID {
 		return IdP{}, unusable("the entity ID is missing, too long, or has blanks around it")
@@ -57,7 +55,7 @@ func ParseMetadata(document []byte, now time.Time) (IdP, error) {
 	if err := idp.places(role); err != nil {
 		return IdP{}, err
 	}
-	if idp.Certificates, err = certificates(role.KeyDescriptors); err != nil {
+	if idp.Certificates, err = certificates(role); err != nil {
 		return IdP{}, err
 	}
 	if len(current(idp.Certificates, now)) == 0 {
@@ -87,58 +85,45 @@ func theProvider(root *etree.Element) (*etree.Element, error) {
 	return found[0], nil
 }
 
-func unmarshal(el *etree.Element, to any) error {
-	detached, err := detach(el)
-	if err != nil {
-		return err
-	}
-	doc := etree.NewDocument()
-	doc.SetRoot(detached)
-	text, err := doc.WriteToBytes()
-	if err != nil {
-		return err
-	}
-	return xml.Unmarshal(text, to)
-}
-
-func rootValidUntil(root *etree.Element) *time.Time {
-	value, ok := attribute(root, "validUntil")
-	if !ok {
-		return nil
-	}
-	t, err := time.Parse(time.RFC3339Nano, value)
-	if err != nil {
-		return nil
-	}
-	return &t
-}
-
-func earliest(t time.Time, others ...*time.Time) time.Time {
-	for _, o := range others {
-		if o != nil && !o.IsZero() && (t.IsZero() || o.Before(t)) {
-			t = *o
+// validUntil is the earliest end that the provider's description or anything
+// around it names; zero for none (Metadata sections 2.3.1, 2.3.2 and 2.4.1).
+func validUntil(role *etree.Element) (earliest time.Time, err error) {
+	for el := role; el != nil; el = el.Parent() {
+		value, there := attribute(el, "validUntil")
+		if !there {
+			continue
+		}
+		t, err := time.Parse(time.RFC3339, value)
+		if err != nil { // without a zone it is UTC
+			t, err = time.Parse("2006-01-02T15:04:05", value)
+		}
+		if err != nil {
+			return time.Time{}, unusable("validUntil of %s is not a time: %.40q", el.Tag, value)
+		}
+		if earliest.IsZero() || t.Before(earliest) {
+			earliest = t
 		}
 	}
-	return t
+	return earliest, nil
 }
 
 // places takes over where the provider takes messages, for the bindings that
 // we speak.
-func (i *IdP) places(role saml.IDPSSODescriptor) error {
-	for _, e := range role.SingleSignOnServices {
-		if err := place(i.SSO, e.Binding, e.Location); err != nil {
+func (i *IdP) places(role *etree.Element) error {
+	for _, e := range children(role, nsMetadata, "SingleSignOnService") {
+		if err := place(i.SSO, e, "Location"); err != nil {
 			return err
 		}
 	}
-	for _, e := range role.SingleLogoutServices {
-		if err := place(i.Logout, e.Binding, e.Location); err != nil {
+	for _, e := range children(role, nsMetadata, "SingleLogoutService") {
+		if err := place(i.Logout, e, "Location"); err != nil {
 			return err
 		}
-		response := e.ResponseLocation
-		if response == "" {
-			response = e.Location
+		response := "ResponseLocation"
+		if at, _ := attribute(e, response); at == "" {
+			response = "Location"
 		}
-		if err := place(i.LogoutResponse, e.Binding, response); err != nil {
+		if err := place(i.LogoutResponse, e, response); err != nil {
 			return err
 		}
 	}
@@ -148,13 +133,15 @@ func (i *IdP) places(role saml.IDPSSODescriptor) error {
 	return nil
 }
 
-func place(to map[Binding]string, binding, location string) error {
+func place(to map[Binding]string, endpoint *etree.Element, name string) error {
+	binding, _ := attribute(endpoint, "Binding")
+	location, _ := attribute(endpoint, name)
 	b := Binding(binding)
 	if b != Redirect && b != Post || to[b] != "" {
 		return nil
 	}
 	u, err := url.Parse(location)
-	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
 		// javascript: among them (CVE-2023-45683).
 		return unusable("the address %.200q is not an https address", location)
 	}
@@ -173,14 +160,14 @@ const minRSA = 2048
 
 // certificates are those for signing, each once. A key that is too small is
 // as good as none.
-func certificates(descriptors []saml.KeyDescriptor) ([]*x509.Certificate, error) {
+func certificates(role *etree.Element) ([]*x509.Certificate, error) {
 	var out []*x509.Certificate
-	for _, d := range descriptors {
-		if d.Use != "" && d.Use != "signing" {
+	for _, d := range children(role, nsMetadata, "KeyDescriptor") {
+		if use, _ := attribute(d, "use"); use != "" && use != "signing" {
 			continue
 		}
-		for _, c := range d.KeyInfo.X509Data.X509Certificates {
-			raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(c.Data), ""))
+		for _, written := range shown(d) {
+			raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(written), ""))
 			if err != nil {
 				return nil, unusable("a certificate is not base64")
 			}
@@ -197,4 +184,15 @@ func certificates(descriptors []saml.KeyDescriptor) ([]*x509.Certificate, error)
 		}
 	}
 	return out, nil
+}
+
+// shown are the texts of the certificates of a KeyDescriptor.
+func shown(d *etree.Element) (out []string) {
+	for _, data := range children(only(d, nsSignature, "KeyInfo"), nsSignature, "X509Data") {
+		for _, c := range children(data, nsSignature, "X509Certificate") {
+			written, _ := text(c)
+			out = append(out, written)
+		}
+	}
+	return out
 }

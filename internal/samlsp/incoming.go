@@ -80,6 +80,11 @@ func FromQuery(raw string) (Incoming, *Refusal) {
 // FromForm takes the HTTP-POST binding apart; every field is there once.
 func FromForm(form url.Values) (Incoming, *Refusal) {
 	in := Incoming{Binding: Post, RelayState: form.Get("RelayState"), message: form.Get("SAMLResponse")}
+	for _, name := range []string{"SAMLRequest", "SAMLResponse", "RelayState"} {
+		if len(form[name]) > 1 {
+			return in, refuse(BadForm, "%s stands twice", name)
+		}
+	}
 	if request := form.Get("SAMLRequest"); request != "" {
 		if in.message != "" {
 			return in, refuse(BadForm, "a request and a response at once")

@@ -43,10 +43,11 @@ func (p *Provider) LogoutRequest(l Logout, now time.Time) (Message, error) {
 			Value: l.NameID, Format: l.Format, NameQualifier: l.NameQualifier, SPNameQualifier: l.SPNameQualifier,
 		},
 	}
-	if len(l.Indexes) > 0 {
-		request.SessionIndex = &saml.SessionIndex{Value: l.Indexes[0]}
+	el := request.Element()
+	for _, index := range l.Indexes { // the library's type has room for one
+		el.CreateElement("samlp:SessionIndex").SetText(index)
 	}
-	return p.send(request.Element(), p.IdP.Logout, "SAMLRequest", l.RelayState)
+	return p.send(el, p.IdP.Logout, "SAMLRequest", l.RelayState)
 }
 
 // LogoutResponse answers a provider's request: done. id is the answer's own.
@@ -136,6 +137,11 @@ func (j *judgement) logoutRequest(root *etree.Element) (*Logout, *Refusal) {
 	l := &Logout{NameID: name, Until: until.Add(2 * j.Rules.ClockSkew)}
 	l.ID, _ = attribute(root, "ID")
 	l.Format, _ = attribute(id, "Format")
+	l.NameQualifier, _ = attribute(id, "NameQualifier")
+	l.SPNameQualifier, _ = attribute(id, "SPNameQualifier")
+	if refusal := j.qualifiers(l.NameQualifier, l.SPNameQualifier); refusal != nil {
+		return nil, refusal // a person of another party's, who has no session here
+	}
 	for _, s := range children(root, nsProtocol, "SessionIndex") {
 		index, ok := text(s)
 		if !ok || index == "" {

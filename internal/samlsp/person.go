@@ -31,10 +31,17 @@ func (j *judgement) subject() *Refusal {
 		return refuse(BadNameID, "the NameID has %d bytes", len(value))
 	case a.Format == formatTransient:
 		return refuse(BadNameID, "the NameID is transient: it names nobody twice; let the provider send a persistent one or an e-mail address")
-	case a.NameQualifier != "" && a.NameQualifier != j.IdP.EntityID:
-		return refuse(BadNameID, "the NameID is qualified by %.200q, which is not the provider", a.NameQualifier)
-	case a.SPNameQualifier != "" && a.SPNameQualifier != j.SP.EntityID:
-		return refuse(BadNameID, "the NameID is qualified for %.200q, which is not us", a.SPNameQualifier)
+	}
+	return j.qualifiers(a.NameQualifier, a.SPNameQualifier)
+}
+
+// qualifiers refuses a NameID that another party gave, or gave for another.
+func (j *judgement) qualifiers(provider, consumer string) *Refusal {
+	switch {
+	case provider != "" && provider != j.IdP.EntityID:
+		return refuse(BadNameID, "the NameID is qualified by %.200q, which is not the provider", provider)
+	case consumer != "" && consumer != j.SP.EntityID:
+		return refuse(BadNameID, "the NameID is qualified for %.200q, which is not us", consumer)
 	}
 	return nil
 }

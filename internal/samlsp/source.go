@@ -45,6 +45,10 @@ type Source struct {
 	Witness Witness
 	Now     func() time.Time
 
+	// taking is held while what was fetched is compared and saved, so that two
+	// looks at once are one change.
+	taking sync.Mutex
+
 	mu     sync.Mutex
 	known  *IdP
 	digest [32]byte
@@ -85,16 +89,22 @@ func (s *Source) State() State {
 	return State{s.known, s.looked, s.failed, s.ahead}
 }
 
-// Run looks at once and then every s.Every, until the context ends. While
-// nothing is known it asks again soon.
+// Run looks at once and then every s.Every, until the context ends, and when
+// what is known becomes void. While nothing is known it asks again soon.
 func (s *Source) Run(ctx context.Context) {
 	s.restore(ctx)
 	retry := retryFirst
 	for {
-		err := s.Look(ctx)
+		_ = s.Look(ctx) // the witness is told
 		wait := s.Every
-		if _, known := s.Current(); err != nil && !known {
+		switch idp, known := s.Current(); {
+		case !known:
 			wait, retry = min(retry, s.Every), min(2*retry, retryMost)
+		case !idp.ValidUntil.IsZero():
+			wait = min(wait, max(idp.ValidUntil.Sub(s.Now()), retryFirst))
+			fallthrough
+		default:
+			retry = retryFirst
 		}
 		select {
 		case <-ctx.Done():
@@ -147,6 +157,8 @@ func (s *Source) take(ctx context.Context, document []byte) error {
 		return err
 	}
 	digest := sha256.Sum256(document)
+	s.taking.Lock()
+	defer s.taking.Unlock()
 	s.mu.Lock()
 	old, same := s.known, s.known != nil && s.digest == digest
 	s.mu.Unlock()

@@ -47,6 +47,7 @@ type EventFilter struct {
 	Subject string
 	Name    audit.Name
 	Request string
+	Method  string
 	Since   time.Time // at or after
 	Until   time.Time // before
 	Limit   int       // 100 when 0, at most 10,000
@@ -90,6 +91,7 @@ func (f EventFilter) conditions() (where string, args []any) {
 		{"subject", f.Subject},
 		{"name", string(f.Name)},
 		{"request", f.Request},
+		{"method", f.Method},
 	} {
 		if equal.value != "" {
 			add(equal.column, "=", cleaned(equal.value))

@@ -179,7 +179,7 @@ func assertedBy(p login.Provider, a samlsp.Assertion) login.Asserted {
 		as.Email = a.NameID
 	case p.Attributes.Email != "": // of several, one that is the provider's to give
 		addresses := a.Attributes[p.Attributes.Email]
-		if i := slices.IndexFunc(addresses, func(e string) bool { return p.Owns(account.NormaliseIdentifier(e)) }); i >= 0 {
+		if i := slices.IndexFunc(addresses, func(e string) bool { return p.Owns(login.AssertedIdentifier(e)) }); i >= 0 {
 			as.Email = addresses[i]
 		}
 	}

@@ -127,7 +127,11 @@ func showSSOComplete(v *visit) error {
 	}
 	f, err := v.Machine.Complete(v.ctx(), v.client, key)
 	if err != nil {
-		return v.ssoProblem("", err)
+		provider := "" // unknown for an answer that is gone
+		if f.SSO != nil {
+			provider = f.SSO.Provider
+		}
+		return v.ssoProblem(provider, err)
 	}
 	if f.Session != "" { // a change is being confirmed: only its own session goes on
 		p, err := v.signedIn()
