@@ -105,7 +105,6 @@ type ssoSetup struct {
 	saml      string // of the provider's block
 	noDomains bool
 	trust     spSettings
-	scripts   bool
 	// alter changes the provider's metadata before the gateway reads it.
 	alter func(string) string
 	// quiet: no browser is started.

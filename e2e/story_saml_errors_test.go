@@ -26,7 +26,9 @@ func TestSignInAtTheProviderThatFails(t *testing.T) {
 			// They change their mind there, and then try again.
 			if s.p.Name == "samlp" {
 				other := s.fresh()
+				w := other.b.record()
 				other.toProvider(s.wiki("/again"), "ada@partner.test")
+				first := w.to(t, http.MethodGet, other.request()).URL
 				other.p.Cancel(other.b, map[bool]string{true: s.portal("/sso/problem"), false: other.p.Host}[other.b.scripts])
 				if other.b.Has("noscript [type=submit]") {
 					other.b.ClickTo("noscript [type=submit]", s.portal("/sso/problem"))
@@ -36,6 +38,13 @@ func TestSignInAtTheProviderThatFails(t *testing.T) {
 				other.p.SignIn(other.b, "ada", s.wiki("/again"))
 				if other.b.URL() != s.wiki("/again") || other.b.Text("#user") != "ada" {
 					t.Errorf("after Try again: %s", other.b.describe())
+				}
+				// The request from before was never answered, but nothing waits
+				// for it any more.
+				other.again(first, s.portal("/sso/problem"))
+				other.refused(other.problem("expired", "Your sign-in has expired"), "flow_gone")
+				if !other.signedIn(s.wiki("/again")) {
+					t.Errorf("the session from before: %s", other.b.describe())
 				}
 				other.b.Clean()
 			}

@@ -1,6 +1,12 @@
 package e2e
 
 import (
+	"bytes"
+	"compress/flate"
+	"encoding/base64"
+	"encoding/xml"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -58,6 +64,7 @@ func TestSignOutAtTheProviderEndsTheSessionHere(t *testing.T) {
 		grace.signIn("grace", s.wiki("/"))
 		elsewhere.signIn("ada", s.wiki("/"))
 		s.ways(func(t *testing.T, s *ssoStory) {
+			w := s.b.record()
 			s.signIn("ada", s.wiki("/"))
 			if !s.signedIn(s.tools("/")) {
 				t.Fatalf("the other app: %s", s.b.describe())
@@ -69,6 +76,9 @@ func TestSignOutAtTheProviderEndsTheSessionHere(t *testing.T) {
 				}
 			} else {
 				s.goTo(s.p.SignOutURL(s.portal("/help")), s.portal("/help"))
+			}
+			if told := w.toldProvider(t, s.p); told.XMLName.Local != "LogoutResponse" || !strings.HasSuffix(told.Status.Value, ":Success") {
+				t.Errorf("the provider was told %+v", told)
 			}
 			s.b.Open(s.wiki("/"))
 			if s.b.Has("#user") || s.b.Heading() != "Sign in" {
@@ -92,4 +102,21 @@ func TestSignOutAtTheProviderEndsTheSessionHere(t *testing.T) {
 			t.Errorf("the audit: %+v", e)
 		}
 	})
+}
+
+// toldProvider is the last answer of ours to a logout request.
+func (w *wire) toldProvider(t *testing.T, p *identityProvider) (m logoutMessage) {
+	t.Helper()
+	u, err := url.Parse(w.to(t, http.MethodGet, rigLocation(t, string(p.Metadata()), "SingleLogoutService")+"?SAMLResponse=").URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deflated, err := base64.StdEncoding.DecodeString(u.Query().Get("SAMLResponse"))
+	if err == nil {
+		err = xml.NewDecoder(flate.NewReader(bytes.NewReader(deflated))).Decode(&m)
+	}
+	if err != nil {
+		t.Fatalf("what the provider was told: %v", err)
+	}
+	return m
 }

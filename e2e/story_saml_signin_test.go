@@ -200,3 +200,30 @@ func TestProviderWithoutDomainsHasAButton(t *testing.T) {
 		})
 	})
 }
+
+// The form with a password, which is for accounts that sign in here, opens
+// nothing to people of a provider: they go there, and their password is asked
+// for by nobody else.
+func TestPasswordOpensNothingToPeopleOfAProvider(t *testing.T) {
+	eachProvider(t, ssoSetup{}, func(t *testing.T, s *ssoStory) {
+		s.signIn("ada", s.wiki("/"))
+		s.ways(func(t *testing.T, s *ssoStory) {
+			for _, name := range []string{"ada@partner.test", "nobody@partner.test", "ada"} {
+				s.b.Open(s.portal("/sign-in?with=password"))
+				s.b.eval(`document.querySelector("#username").value = ""`)
+				s.b.Type("#username", name)
+				s.b.Type("#password", s.p.User("ada").Password)
+				letThrough := s.b.hold(s.p.Host)
+				s.b.ClickTo("main button.main", s.portal("/s"))
+				letThrough()
+				if path := s.b.Path(); path != "/sso" && (path != "/sign-in" || s.b.Text(".summary") == "") {
+					t.Errorf("%s: %s", name, s.b.describe())
+				}
+				if s.signedIn(s.wiki("/")) {
+					t.Errorf("%s is signed in: %s", name, s.b.describe())
+				}
+			}
+			s.b.Clean()
+		})
+	})
+}

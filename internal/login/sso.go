@@ -2,9 +2,8 @@ package login
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base64"
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,10 +19,12 @@ import (
 // then who it was.
 type SSO struct {
 	Provider string
-	// Request is the ID of the request under way, State its RelayState. Both
-	// are "" for a sign-in that the provider began.
-	Request, State string
-	Asked          time.Time
+	// Request is the ID of the request under way, State its RelayState, sealed
+	// (see Machine.RelayState). Both are empty for a sign-in that the provider
+	// began.
+	Request string
+	State   []byte
+	Asked   time.Time
 	// Fresh: a new proof was asked for (ForceAuthn).
 	Fresh bool
 
@@ -69,7 +70,9 @@ const AnswerLife = 2 * time.Minute
 const (
 	onceRequest = "saml request\x00"
 	onceAnswer  = "saml answer\x00"
+	onceState   = "saml state\x00"
 	sealAnswer  = "saml answer"
+	sealState   = "saml state"
 )
 
 // clocksApart is how much longer what was spent is remembered: another node's
@@ -82,7 +85,7 @@ func onceKey(context, text string) [32]byte { return sha256.Sum256([]byte(contex
 type SSORequest struct {
 	ID       string
 	Provider string
-	State    string
+	State    []byte // hash of its RelayState
 	Asked    time.Time
 	Fresh    bool
 	// Browser and Flow are who asked.
@@ -100,20 +103,36 @@ func (m *Machine) AskProvider(ctx context.Context, f Flow, provider string, fres
 		return f, account.ErrNotFound
 	}
 	now := m.Now()
-	f.SSO = &SSO{
-		Provider: provider, Request: "_" + secret.Token(20).Reveal(), State: m.newState(), Asked: now, Fresh: fresh,
+	request, state := "_"+secret.Token(20).Reveal(), m.newState()
+	sealed, err := m.Keys.Seal(sealState, []byte(request), []byte(state))
+	if err != nil {
+		return f, err
 	}
+	f.SSO = &SSO{Provider: provider, Request: request, State: sealed, Asked: now, Fresh: fresh}
 	f.Account, f.PasswordAt, f.FactorAt = "", time.Time{}, time.Time{}
 	f.Problems, f.Notices = nil, nil
-	f, err := m.advance(ctx, f)
+	if f, err = m.advance(ctx, f); err != nil {
+		return f, err
+	}
+	hash := onceKey(onceState, state)
+	record, err := json.Marshal(SSORequest{request, provider, hash[:], now, fresh, f.Browser, f.ID})
 	if err != nil {
 		return f, err
 	}
-	record, err := json.Marshal(SSORequest{f.SSO.Request, provider, f.SSO.State, now, fresh, f.Browser, f.ID})
-	if err != nil {
-		return f, err
-	}
-	return f, m.Once.PutOnce(ctx, onceKey(onceRequest, f.SSO.Request), record, f.Expires)
+	return f, m.Once.PutOnce(ctx, onceKey(onceRequest, request), record, f.Expires)
+}
+
+// RelayState is what goes to the provider with the flow's request, and comes
+// back with the answer.
+func (m *Machine) RelayState(f Flow) (string, error) {
+	state, err := m.Keys.Open(sealState, []byte(f.SSO.Request), f.SSO.State)
+	return string(state), err
+}
+
+// Went reports whether a RelayState is the one that went with the request.
+func (r SSORequest) Went(state string) bool {
+	hash := onceKey(onceState, state)
+	return subtle.ConstantTimeCompare(hash[:], r.State) == 1
 }
 
 // PendingRequest finds the request that an answer says it answers, and leaves
@@ -133,166 +152,6 @@ func (m *Machine) PendingRequest(ctx context.Context, id string) (SSORequest, er
 	return r, nil
 }
 
-// answer is a verified answer on its way to the browser that asked for it.
-type answer struct {
-	Request  SSORequest // zero for an answer that nobody asked for
-	Asserted Asserted
-	Kept     time.Time
-}
-
-// KeepAnswer spends a verified assertion and its request, and keeps the result
-// for the browser, which fetches it by the key: no session yet (SPEC F3).
-// Of one answer that comes many times, on any nodes, one is kept; the others
-// are an *SSORefused.
-func (m *Machine) KeepAnswer(ctx context.Context, r *SSORequest, as Asserted) (key string, err error) {
-	now := m.Now()
-	kept := answer{Asserted: as, Kept: now}
-	if r != nil {
-		kept.Request = *r
-	}
-	plain, err := json.Marshal(kept)
-	if err != nil {
-		return "", err
-	}
-	if len(plain) > maxAnswer {
-		// Leaving some out could leave out one that is denied.
-		return "", &SSORefused{Reason: "too_many_attributes", Detail: fmt.Sprintf("%d groups, or very long ones: let the provider send those that matter", len(as.Groups))}
-	}
-	err = m.Identities.SpendAssertion(ctx, onceKey("saml assertion\x00"+as.SSO.Entity+"\x00", as.ID), as.Until.Add(clocksApart), now)
-	if errors.Is(err, account.ErrTaken) {
-		return "", &SSORefused{Reason: "replayed", Detail: "this very assertion was used before"}
-	}
-	if err != nil {
-		return "", err
-	}
-	if r != nil {
-		_, err := m.Once.TakeOnce(ctx, onceKey(onceRequest, r.ID), now)
-		if errors.Is(err, session.ErrNotFound) {
-			return "", &SSORefused{Reason: "wrong_request", Detail: "the request was answered before"}
-		}
-		if err != nil {
-			return "", err
-		}
-	}
-	key = secret.NewToken().Reveal()
-	hash := onceKey(onceAnswer, key)
-	sealed, err := m.Keys.Seal(sealAnswer, hash[:], plain)
-	if err != nil {
-		return "", err
-	}
-	return key, m.Once.PutOnce(ctx, hash, sealed, now.Add(AnswerLife))
-}
-
-// takeAnswer fetches an answer. Any presentation ends it, right or wrong.
-func (m *Machine) takeAnswer(ctx context.Context, key string) (answer, error) {
-	hash := onceKey(onceAnswer, key)
-	sealed, err := m.Once.TakeOnce(ctx, hash, m.Now())
-	if errors.Is(err, session.ErrNotFound) {
-		return answer{}, &SSORefused{Reason: "answer_gone", Detail: "the answer was fetched before, or not within two minutes"}
-	}
-	if err != nil {
-		return answer{}, err
-	}
-	var got answer
-	plain, err := m.Keys.Open(sealAnswer, hash[:], sealed)
-	if err == nil {
-		err = json.Unmarshal(plain, &got)
-	}
-	if err != nil {
-		return answer{}, &SSORefused{Reason: "answer_gone", Detail: "the answer cannot be read"}
-	}
-	return got, nil
-}
-
-// Complete turns an answer into a flow of this browser's that knows who it is.
-// It is the flow that asked; or, where the provider began, a new one in which
-// the person still has to say that they mean it.
-func (m *Machine) Complete(ctx context.Context, c Client, key string) (Flow, error) {
-	got, err := m.takeAnswer(ctx, key)
-	if err != nil {
-		return Flow{}, err
-	}
-	f, err := m.complete(ctx, c, got)
-	if r := (*SSORefused)(nil); errors.As(err, &r) {
-		r.Provider = got.Asserted.Provider
-	}
-	return f, err
-}
-
-func (m *Machine) complete(ctx context.Context, c Client, got answer) (Flow, error) {
-	f, err := m.flowOf(ctx, c, got)
-	if err != nil {
-		return f, err
-	}
-	p, ok := m.Settings.Providers[got.Asserted.Provider]
-	if !ok {
-		return f, &SSORefused{Reason: "no_provider", Detail: "it is not configured any more"}
-	}
-	a, err := m.personOf(ctx, c, p, got.Asserted)
-	if err != nil {
-		return f, refusedFor(err, f)
-	}
-	if f.Purpose == StepUp {
-		s, err := m.Sessions.Session(ctx, f.Session)
-		if err != nil {
-			return f, err
-		}
-		if s.Account != a.ID {
-			return f, &SSORefused{Reason: "wrong_person", Detail: "somebody else signed in there than here", Flow: f.ID}
-		}
-	}
-	proved := got.Asserted.SSO
-	f.SSO.Proved, f.SSO.Methods, f.SSO.Until = &proved, got.Asserted.Methods, got.Asserted.SessionUntil
-	f.SSO.Answered = got.Kept
-	f.Account, f.Since, f.Identifier = a.ID, m.since(a), a.Label()
-	f.PasswordAt = got.Asserted.ProvedAt
-	if now := m.Now(); f.PasswordAt.After(now) { // their clock may be ahead of ours
-		f.PasswordAt = now
-	}
-	f.FactorAt = f.PasswordAt
-	if f.SSO.Unasked {
-		return f, m.Flows.CreateFlow(ctx, f)
-	}
-	return m.advance(ctx, f)
-}
-
-// flowOf finds the flow that an answer belongs to. A flow is only found with
-// the cookie of the browser that began it, so an answer that was put into
-// another browser (login CSRF) ends here.
-func (m *Machine) flowOf(ctx context.Context, c Client, got answer) (Flow, error) {
-	r := got.Request
-	if r.ID == "" {
-		f := m.newFlow(c, SignIn)
-		f.Needs = m.Settings.PortalNeeds
-		f.SSO = &SSO{Provider: got.Asserted.Provider, Unasked: true}
-		return f, nil
-	}
-	if c.Browser != r.Browser {
-		return Flow{}, &SSORefused{Reason: "wrong_browser", Detail: "it was asked for by another browser"}
-	}
-	f, err := m.Load(ctx, c, r.Flow)
-	if err == nil && (f.SSO == nil || f.SSO.Request != r.ID || f.Account != "") {
-		err = ErrNoFlow // begun anew meanwhile
-	}
-	return f, err
-}
-
-// ConfirmUnasked is the person's word that they mean a sign-in that the
-// provider began.
-func (m *Machine) ConfirmUnasked(ctx context.Context, f Flow) (Flow, error) {
-	if _, _, err := m.Holder(ctx, f); err != nil {
-		return f, err
-	}
-	if f.SSO == nil || f.SSO.Proved == nil || !f.SSO.Unasked {
-		return f, ErrNotNext
-	}
-	return m.raise(ctx, f, func(f *Flow) {
-		sso := *f.SSO
-		sso.Confirmed = true
-		f.SSO = &sso
-	})
-}
-
 // SSORefused is the error of an answer that a provider gave and that opens
 // nothing. Its text is for operators.
 type SSORefused struct {
@@ -301,9 +160,14 @@ type SSORefused struct {
 	Provider string
 	// Flow is where the person can try again, "" for nowhere.
 	Flow FlowID
+
+	cause error // ErrNoFlow, or nil
 }
 
 func (e *SSORefused) Error() string { return fmt.Sprintf("%s: %s", e.Reason, e.Detail) }
+
+// Unwrap tells what the refusal comes from, for errors.Is.
+func (e *SSORefused) Unwrap() error { return e.cause }
 
 // refusedFor adds to a refusal where to try again.
 func refusedFor(err error, f Flow) error {
@@ -318,60 +182,4 @@ func (m *Machine) RecordSSORefused(ctx context.Context, c Client, provider, reas
 	e := m.event(c, audit.SSORefused, account.Account{})
 	e.Method, e.Reason = provider, reason
 	m.Audit.Record(ctx, e)
-}
-
-// requestTries are how many answers that carry one request's RelayState are
-// looked at: the right one, and some more of a browser that sends it again.
-const requestTries = 5
-
-// CountAnswer counts an answer before it is looked at, so that a flood of them
-// costs no more than the limit allows. undo takes that back for one that was
-// good: an office signs in at nine o'clock. One that carries a RelayState of
-// ours has a counter of its own, so that rubbish, which any page that somebody
-// in an office visits can send in their name, keeps nobody there out (SPEC G2).
-func (m *Machine) CountAnswer(ctx context.Context, c Client, state string) (undo func(), err error) {
-	if m.ourState(state) {
-		key := onceKey("saml answer tries\x00", state)
-		limit := Limit{N: requestTries, Window: FlowLife}
-		return m.countUndone(ctx, []count{{"forms", fmt.Sprintf("answers:%x", key), limit}})
-	}
-	return m.countMessage(ctx, c, "answers:")
-}
-
-// CountLogout is CountAnswer for single logout, whose messages may come in
-// frames: they are no reason to keep anybody from signing in.
-func (m *Machine) CountLogout(ctx context.Context, c Client) (undo func(), err error) {
-	return m.countMessage(ctx, c, "logouts:")
-}
-
-func (m *Machine) countMessage(ctx context.Context, c Client, prefix string) (undo func(), err error) {
-	counts := []count{{"forms", prefix + c.Network, m.Settings.Limits.Forms}}
-	return m.countUndone(ctx, append(counts, wide(c, "forms", prefix, m.Settings.Limits.Forms)...))
-}
-
-func (m *Machine) countUndone(ctx context.Context, counts []count) (undo func(), err error) {
-	taken, err := m.take(ctx, counts)
-	if err != nil {
-		return nil, err
-	}
-	return func() { m.giveBack(ctx, taken) }, nil
-}
-
-const macState = "saml relay state"
-
-// newState makes a RelayState, at most 80 bytes (Bindings section 3.4.3): one
-// nobody can guess, which any node knows for ours without looking it up.
-func (m *Machine) newState() string {
-	token := secret.NewToken().Reveal()
-	return token + m.markOf(token)
-}
-
-func (m *Machine) ourState(state string) bool {
-	n := base64.RawURLEncoding.EncodedLen(secret.TokenBytes)
-	return len(state) > n && hmac.Equal([]byte(state[n:]), []byte(m.markOf(state[:n])))
-}
-
-func (m *Machine) markOf(token string) string {
-	_, sum := m.Keys.MAC(macState, []byte(token))
-	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }

@@ -34,7 +34,7 @@ func TestEveryReasonIsExplained(t *testing.T) {
 	for _, m := range regexp.MustCompile(`Reason = "([a-z_]+)"`).FindAllStringSubmatch(read("refusal.go"), -1) {
 		used[m[1]] = true
 	}
-	for _, file := range []string{"sso", "ssoperson", "ssologout"} {
+	for _, file := range []string{"sso", "ssoanswer", "ssoperson", "ssologout"} {
 		for _, m := range regexp.MustCompile(`Reason: "([a-z_]+)"`).FindAllStringSubmatch(read("../login/"+file+".go"), -1) {
 			used[m[1]] = true
 		}

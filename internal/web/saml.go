@@ -155,7 +155,7 @@ func (v *visit) requested(provider, id, state string) (*login.SSORequest, error)
 	if r.Provider != provider {
 		return nil, &samlsp.Refusal{Reason: samlsp.WrongRequest, Detail: "it answers a request to another provider"}
 	}
-	if state != r.State {
+	if !r.Went(state) {
 		return nil, &samlsp.Refusal{Reason: samlsp.WrongState, Detail: "RelayState is not the one that went with the request"}
 	}
 	return &r, nil

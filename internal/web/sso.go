@@ -62,7 +62,11 @@ func showSSO(v *visit) error {
 	if err != nil {
 		return err
 	}
-	message, err := p.AuthnRequest(samlsp.Ask{ID: f.SSO.Request, RelayState: f.SSO.State, Fresh: f.SSO.Fresh}, v.Machine.Now())
+	state, err := v.Machine.RelayState(f)
+	if err != nil {
+		return err
+	}
+	message, err := p.AuthnRequest(samlsp.Ask{ID: f.SSO.Request, RelayState: state, Fresh: f.SSO.Fresh}, v.Machine.Now())
 	if err != nil {
 		return err
 	}
@@ -176,8 +180,6 @@ func (v *visit) ssoProblem(provider string, err error) error {
 		provider = cmp.Or(provider, refused.Provider)
 	case errors.As(err, &judged):
 		kind, reason = problemKind(string(judged.Reason)), judged.Error()
-	case errors.Is(err, login.ErrNoFlow):
-		kind, reason = pages.SSOExpired, "flow_gone: the sign-in that it belongs to is over"
 	default:
 		return err
 	}
@@ -189,7 +191,7 @@ func (v *visit) ssoProblem(provider string, err error) error {
 // problemKinds are what people are told of a reason; all others are technical.
 var problemKinds = map[string]string{
 	string(samlsp.Expired): pages.SSOExpired, string(samlsp.Replayed): pages.SSOExpired, string(samlsp.WrongRequest): pages.SSOExpired,
-	string(samlsp.SessionOver): pages.SSOExpired, "answer_gone": pages.SSOExpired,
+	string(samlsp.SessionOver): pages.SSOExpired, "answer_gone": pages.SSOExpired, "flow_gone": pages.SSOExpired,
 	string(samlsp.StatusNotSuccess): pages.SSOCancelled,
 	string(samlsp.NoRequest):        pages.SSOUnasked,
 	string(samlsp.WrongBrowser):     pages.SSOBrowser,
