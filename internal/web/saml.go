@@ -59,8 +59,8 @@ func beginSAML(v *visit) error {
 }
 
 // navigates reports whether a request that stores something, or costs work, is
-// a person's own step: another site's images or a browser's guesses must not use up what this
-// browser may ask for.
+// a person's own step: another site's images or a browser's guesses must not
+// use up what this browser may ask for.
 func (v *visit) navigates() bool {
 	dest := v.r.Header.Get("Sec-Fetch-Dest")
 	return (dest == "" || dest == "document") && v.r.Header.Get("Sec-Purpose") == "" && v.r.Header.Get("Purpose") == ""
