@@ -39,10 +39,7 @@ func (v *visit) personOrg() string {
 	if v.person == nil || v.person.Session.SSO == nil {
 		return ""
 	}
-	if title := v.org(v.person.Session.SSO.Provider); title != "" {
-		return title
-	}
-	return v.person.Session.SSO.Provider // not configured any more
+	return v.org(v.person.Session.SSO.Provider)
 }
 
 // showSSO leads to the identity provider: with the redirect binding by itself,
