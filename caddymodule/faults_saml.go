@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"golang.org/x/net/idna"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 )
@@ -214,7 +215,16 @@ func checkSAMLDomain(s string) string {
 	if strings.HasSuffix(s, ".") {
 		return fmt.Sprintf("%q ends in a dot; write %s", s, strings.TrimRight(s, "."))
 	}
-	return checkEmailDomain(s)
+	if problem := checkEmailDomain(s); problem != "" {
+		return problem
+	}
+	// With letters that identifiers here do not keep (straße is strasse),
+	// somebody who types the address would not be told to be of the domain.
+	if typed, err := idna.Lookup.ToUnicode(s); err == nil && account.NormaliseIdentifier(typed) != typed {
+		return fmt.Sprintf("%q is %s, and an address typed so is kept as one of %s here: it cannot be told to be the provider's; leave the domain out",
+			s, typed, account.NormaliseIdentifier(typed))
+	}
+	return ""
 }
 
 // checkAttribute: a Name or FriendlyName, on one line.

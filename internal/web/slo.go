@@ -153,7 +153,7 @@ func singleLogout(v *visit) error {
 	}
 	message, err := p.LogoutResponse("_"+secret.Token(20).Reveal(), *request, v.Machine.Now())
 	if errors.Is(err, samlsp.ErrNoPlace) {
-		return v.to("/signed-out", "provider", p.Name)
+		return v.to("/signed-out", "provider", p.Name, "done", "yes") // it began, and takes no answer
 	}
 	if err != nil {
 		return err
