@@ -155,11 +155,15 @@ func loopback(host string) bool {
 }
 
 // minRSA is the smallest RSA key that a signature is believed of, in bits
-// (NIST SP 800-131A).
-const minRSA = 2048
+// (NIST SP 800-131A), maxRSA the largest, as in crypto/tls: a signature of
+// 262144 bits, which fits into a message, costs ten seconds to refuse.
+const minRSA, maxRSA = 2048, 8192
 
-// certificates are those for signing, each once. A key that is too small is
-// as good as none.
+// maxCertificates bounds how many times one message is verified.
+const maxCertificates = 32
+
+// certificates are those for signing, each once. A key that is too small or
+// too large is as good as none.
 func certificates(role *etree.Element) ([]*x509.Certificate, error) {
 	var out []*x509.Certificate
 	for _, d := range children(role, nsMetadata, "KeyDescriptor") {
@@ -175,13 +179,16 @@ func certificates(role *etree.Element) ([]*x509.Certificate, error) {
 			if err != nil {
 				return nil, unusable("a certificate cannot be read: %v", err)
 			}
-			if key, ok := parsed.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < minRSA {
+			if key, ok := parsed.PublicKey.(*rsa.PublicKey); ok && (key.N.BitLen() < minRSA || key.N.BitLen() > maxRSA) {
 				continue
 			}
 			if !slices.ContainsFunc(out, parsed.Equal) {
 				out = append(out, parsed)
 			}
 		}
+	}
+	if len(out) > maxCertificates {
+		return nil, unusable("it has %d certificates for signing, at most %d", len(out), maxCertificates)
 	}
 	return out, nil
 }

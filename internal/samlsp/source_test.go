@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -702,5 +703,36 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	stop()
 	if _, refused := witness.told(); refused != 0 {
 		t.Error("the end of the program was told as a failure of the provider")
+	}
+}
+
+// A pipe that nobody writes to would keep a look, and with it a reload, for
+// ever.
+func TestMetadataIsReadFromRegularFiles(t *testing.T) {
+	t.Parallel()
+	p := samltest.New(t, "https://idp.partner.example")
+	dir := t.TempDir()
+	pipe, file, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	if err := exec.Command("mkfifo", pipe).Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, p.Metadata(samltest.MetadataOptions{}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	for path, good := range map[string]bool{file: true, link: true, pipe: false, dir: false, "/dev/zero": false} {
+		s, _, _ := source(path, nil)
+		ended := make(chan error, 1)
+		go func() { ended <- s.Look(t.Context()) }()
+		select {
+		case err := <-ended:
+			if good != (err == nil) || !good && !strings.Contains(err.Error(), "not a regular file") {
+				t.Errorf("%s: %v", path, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: it waits", path)
+		}
 	}
 }
