@@ -97,6 +97,15 @@ func harmless(text string) string {
 	}, text)
 }
 
+// harmlessLines is harmless for a text of several lines.
+func harmlessLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		lines[i] = harmless(l)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // when writes a time in the operator's zone, and nothing for never.
 func when(t time.Time) string {
 	if t.IsZero() {

@@ -428,7 +428,7 @@ func TestSAMLExplainSteersNoTerminal(t *testing.T) {
 	e := newExplaining(t)
 	const evil = "anna\u009b2J\u202e\u007f\U000e0001é"
 	xml := strings.Replace(e.idp.response(e.idp.good()), "anna-7", evil, 1)
-	broken := e.file("broken.xml", "<md:EntityDescriptor>&\u009b2J\u202e;</md:EntityDescriptor>")
+	broken := e.file("broken.xml", "<EntityDescriptor>&x\u009b2J\u202e;</EntityDescriptor>")
 	for _, args := range [][]string{{}, {"--json"}, {"--metadata", broken}, {"--metadata", broken, "--json"}} {
 		r := e.run(xml, append([]string{"saml", "explain", "-"}, args...)...)
 		if r.code == 0 || strings.ContainsAny(r.out+r.err, "\u009b\u202e\u007f\U000e0001") || r.out+r.err == "" {
