@@ -1,6 +1,7 @@
 package samlsp
 
 import (
+	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
@@ -162,8 +163,19 @@ const minRSA, maxRSA = 2048, 8192
 // maxCertificates bounds how many times one message is verified.
 const maxCertificates = 32
 
-// certificates are those for signing, each once. A key that is too small or
-// too large is as good as none.
+// believed reports whether a signature of that key can count: one that is too
+// small or too large is as good as none, and so is one of another kind.
+func believed(key any) bool {
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		return k.N.BitLen() >= minRSA && k.N.BitLen() <= maxRSA
+	case *ecdsa.PublicKey:
+		return true
+	}
+	return false
+}
+
+// certificates are those for signing whose key is believed, each once.
 func certificates(role *etree.Element) ([]*x509.Certificate, error) {
 	var out []*x509.Certificate
 	for _, d := range children(role, nsMetadata, "KeyDescriptor") {
@@ -179,10 +191,7 @@ func certificates(role *etree.Element) ([]*x509.Certificate, error) {
 			if err != nil {
 				return nil, unusable("a certificate cannot be read: %v", err)
 			}
-			if key, ok := parsed.PublicKey.(*rsa.PublicKey); ok && (key.N.BitLen() < minRSA || key.N.BitLen() > maxRSA) {
-				continue
-			}
-			if !slices.ContainsFunc(out, parsed.Equal) {
+			if believed(parsed.PublicKey) && !slices.ContainsFunc(out, parsed.Equal) {
 				out = append(out, parsed)
 			}
 		}

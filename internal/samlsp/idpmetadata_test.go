@@ -3,6 +3,7 @@ package samlsp_test
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -107,6 +108,16 @@ func oversized(t *testing.T, now time.Time) *x509.Certificate {
 	return issued(t, template, &rsa.PublicKey{N: n.Add(n, big.NewInt(1)), E: 1<<31 - 1}, private)
 }
 
+// edwards has a key of a kind that no signature method here is of.
+func edwards(t *testing.T, now time.Time) *x509.Certificate {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return issued(t, &x509.Certificate{SerialNumber: big.NewInt(7), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}, public, private)
+}
+
 // issued has a key that somebody else certifies.
 func issued(t *testing.T, template *x509.Certificate, public crypto.PublicKey, by crypto.Signer) *x509.Certificate {
 	t.Helper()
@@ -194,6 +205,7 @@ func TestHostileMetadataIsRefused(t *testing.T) {
 		"deep":                    {[]byte(strings.Repeat("<a>", 40) + strings.Repeat("</a>", 40)), "too_complex"},
 		"of 2002 and of tomorrow": {p.Metadata(samltest.MetadataOptions{Keys: []*samltest.Key{keyOf(certificateOf(t, 2048, now.Add(24*time.Hour), now.Add(48*time.Hour)))}}), "none of its 1 certificates"},
 		"33 certificates":         {p.Metadata(samltest.MetadataOptions{Keys: manyKeys(t, 33, now)}), "33 certificates for signing, at most 32"},
+		"Ed25519":                 {p.Metadata(samltest.MetadataOptions{Keys: []*samltest.Key{keyOf(edwards(t, now))}}), "none of its 0 certificates"},
 		"262144 bits":             {p.Metadata(samltest.MetadataOptions{Keys: []*samltest.Key{keyOf(oversized(t, now))}}), "none of its 0 certificates"},
 		"1024 bits":               {p.Metadata(samltest.MetadataOptions{Keys: []*samltest.Key{keyOf(certificateOf(t, 1024, now.Add(-time.Hour), now.Add(time.Hour)))}}), "none of its 0 certificates"},
 	} {

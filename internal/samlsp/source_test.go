@@ -736,3 +736,27 @@ func TestMetadataIsReadFromRegularFiles(t *testing.T) {
 		}
 	}
 }
+
+// An operator's look right after a start knows what was known before it, too:
+// whoever answers at that place now is not simply believed to be the same.
+func TestTheFirstLookKnowsWhatWasSaved(t *testing.T) {
+	t.Parallel()
+	p, stranger := samltest.New(t, "https://idp.partner.example"), samltest.New(t, "https://idp.stranger.example")
+	good := p.Metadata(samltest.MetadataOptions{})
+	server, client := publishes(t)
+	s, saved, witness := source(server.URL+"/metadata", client)
+	saved.rows = map[string]row{"partner": {s.Location, good, time.Now().Add(-time.Hour)}}
+	server.gives(stranger.Metadata(samltest.MetadataOptions{}))
+	if err := s.Look(t.Context()); err == nil || !strings.Contains(err.Error(), "stranger.example") {
+		t.Errorf("got %v", err)
+	}
+	knows(t, s, p.Provider())
+	if diff := cmp.Diff(good, saved.rows["partner"].document); diff != "" {
+		t.Error("another document was saved")
+	}
+	server.gives(good)
+	looks(t, s)
+	if changed, _ := witness.told(); changed != 0 {
+		t.Error("what was known is told as a change")
+	}
+}
