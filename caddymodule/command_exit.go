@@ -73,7 +73,7 @@ func tell(c *cobra.Command, err error) error {
 		return nil
 	}
 	c.SilenceErrors, c.SilenceUsage = true, true
-	c.PrintErrln("Error:", err.Error())
+	c.PrintErrln("Error:", harmlessLines(err.Error())) // it may quote a file, or somebody's metadata
 	var known *exitError
 	if errors.As(err, &known) {
 		return known

@@ -1,12 +1,15 @@
 package caddymodule
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 )
@@ -23,10 +26,34 @@ func (f *adminFlags) print(c *cobra.Command, result any, people func(*printer)) 
 }
 
 func printJSON(c *cobra.Command, result any) error {
-	e := json.NewEncoder(c.OutOrStdout())
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(result)
+	if err := e.Encode(result); err != nil {
+		return err
+	}
+	_, err := io.WriteString(c.OutOrStdout(), spelledOut(b.String()))
+	return err
+}
+
+// spelledOut is JSON with everything in it that is not to be seen as \u escapes
+// (RFC 8259 section 7), which mean the same: encoding/json leaves those beyond
+// ASCII as they are, and some terminals obey them.
+func spelledOut(text string) string {
+	var b strings.Builder
+	for _, c := range text {
+		switch {
+		case c == '\n' || unicode.IsPrint(c):
+			b.WriteRune(c)
+		case c > 0xffff:
+			high, low := utf16.EncodeRune(c)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, c)
+		}
+	}
+	return b.String()
 }
 
 // printer collects lines and tables. What comes from elsewhere, such as a
@@ -68,6 +95,15 @@ func harmless(text string) string {
 		}
 		return '?'
 	}, text)
+}
+
+// harmlessLines is harmless for a text of several lines.
+func harmlessLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		lines[i] = harmless(l)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // when writes a time in the operator's zone, and nothing for never.

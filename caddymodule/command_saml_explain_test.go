@@ -420,3 +420,24 @@ func mutated(dice *rand.Rand, text string) string {
 	}
 	return text[:i] + hostile[dice.IntN(len(hostile))] + text[j:]
 }
+
+// U+009B begins a terminal's command as well as ESC and [ do, and U+202E turns
+// the rest of a line round. In JSON they are spelled out, and mean the same.
+func TestSAMLExplainSteersNoTerminal(t *testing.T) {
+	t.Parallel()
+	e := newExplaining(t)
+	const evil = "anna\u009b2J\u202e\u007f\U000e0001é"
+	xml := strings.Replace(e.idp.response(e.idp.good()), "anna-7", evil, 1)
+	broken := e.file("broken.xml", "<EntityDescriptor>&x\u009b2J\u202e;</EntityDescriptor>")
+	for _, args := range [][]string{{}, {"--json"}, {"--metadata", broken}, {"--metadata", broken, "--json"}} {
+		r := e.run(xml, append([]string{"saml", "explain", "-"}, args...)...)
+		if r.code == 0 || strings.ContainsAny(r.out+r.err, "\u009b\u202e\u007f\U000e0001") || r.out+r.err == "" {
+			t.Errorf("%q: %q %q", args, r.out, r.err)
+		}
+	}
+	var v responseView
+	r := e.run(xml, "saml", "explain", "-", "--json")
+	if err := json.Unmarshal([]byte(r.out), &v); err != nil || v.Response.Assertion.NameID != evil || !strings.Contains(r.out, "é") {
+		t.Errorf("%v: %q", err, r.out)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"html"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -216,4 +217,66 @@ func (g *gateway) makeForeignRing() {
 	other := &gateway{t: g.t, dir: filepath.Join(g.dir, "other")}
 	other.addAccount()
 	g.must(os.Rename(filepath.Join(other.dir, "caddy", "sallyport", "keys"), filepath.Join(g.dir, "foreign")))
+}
+
+// A provider that answers nothing holds no reload up, good or refused, and
+// nothing of it is left behind; who it is to be asked of may change at any time.
+func TestReloadsDoNotWaitForProviders(t *testing.T) {
+	g := newGateway(t)
+	g.addAccount()
+	g.makeForeignRing()
+	ended := make(chan struct{})
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-ended:
+		}
+	}))
+	t.Cleanup(silent.Close)
+	t.Cleanup(func() { close(ended) })
+	config := func(i int, site string) string {
+		options := "portal https://login.example.com\n"
+		for n := range i % 4 {
+			options += fmt.Sprintf("saml p%d {\nmetadata %s/%d\n}\n", n, silent.URL, i)
+		}
+		return g.global(options) + g.site("login.example.com", "sallyport_portal") + g.site("app.example.com", "sallyport {\n"+site+"}\n"+g.proxy())
+	}
+	g.mustLoad(config(0, ""))
+	g.waitReady("app.example.com")
+	at := g.signedInAt(&session.SSO{Provider: "p0", Entity: "https://p0.example", NameID: "alice"}, session.LevelSecondFactor, "app.example.com")
+	here := g.signedIn(session.LevelSecondFactor, "app.example.com")
+	time.Sleep(100 * time.Millisecond)
+	before := runtime.NumGoroutine()
+	for i := range 12 {
+		begin := time.Now()
+		g.mustLoad(config(1+i%3, "provider p0\n"))
+		if err := g.load(config(3, "provider nobody\n")); err == nil {
+			t.Error("a site of a provider that is not there was accepted")
+		}
+		foreign := strings.Replace(config(3, ""), "portal https://", "keys "+g.dir+"/foreign\nportal https://", 1)
+		if err := g.load(foreign); err == nil {
+			t.Error("a foreign key ring was accepted")
+		}
+		// Each decision is of the configuration in force, whatever was before.
+		if got := g.get("app.example.com", "/", navigation, here); got.status != http.StatusFound || got.reached() {
+			t.Errorf("signed in here, at a site of p0: %d", got.status)
+		}
+		if got := g.get("app.example.com", "/", navigation, at); !got.reached() {
+			t.Errorf("signed in at p0: %d", got.status)
+		}
+		g.mustLoad(config(0, ""))
+		for _, who := range []change{here, at} {
+			if got := g.get("app.example.com", "/", navigation, who); !got.reached() {
+				t.Errorf("at a site of no provider: %d", got.status)
+			}
+		}
+		if took := time.Since(begin); took > 8*time.Second {
+			t.Errorf("four reloads took %s", took)
+		}
+	}
+	g.app.CloseClientConnections()
+	silent.CloseClientConnections()
+	settle(t, before+10)
+	g.must(caddy.Stop())
+	checkReleased(t, g)
 }

@@ -186,6 +186,9 @@ func (r *Ring) write(path string) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if data = append(data, '\n'); len(data) > maxFileBytes { // nobody could load it
+		return "", fmt.Errorf("it would be larger than %d bytes", maxFileBytes)
+	}
 	// CreateTemp opens with O_EXCL and mode 0600.
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
@@ -196,7 +199,7 @@ func (r *Ring) write(path string) (name string, err error) {
 			_ = os.Remove(file.Name())
 		}
 	}()
-	_, err = file.Write(append(data, '\n'))
+	_, err = file.Write(data)
 	if err == nil {
 		err = file.Sync()
 	}

@@ -284,3 +284,33 @@ func FuzzParseNeverPanics(f *testing.F) {
 		}
 	})
 }
+
+// A ring that could not be read again never takes the place of one that can.
+func TestRingThatIsTooLargeIsNotSaved(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "own", "keys")
+	now := time.Now()
+	ring, err := keyring.Create(path, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	larger := ring
+	for range 10_000 { // retired keys stay in the file
+		if larger, _, err = larger.Add(keyring.Pepper, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := larger.Save(path); err == nil {
+		t.Error("it was saved")
+	}
+	if err := larger.SaveNew(path + "2"); err == nil {
+		t.Error("it was saved anew")
+	}
+	got, err := keyring.Load(path)
+	if err != nil || got.Fingerprint() != ring.Fingerprint() {
+		t.Errorf("the ring from before is gone: %v", err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 1 {
+		t.Errorf("%d files are left (%v)", len(left), err)
+	}
+}

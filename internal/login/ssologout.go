@@ -50,7 +50,7 @@ func (m *Machine) EndByProvider(ctx context.Context, c Client, l ProviderLogout)
 	}
 	ended := 0
 	for _, s := range open {
-		if s.SSO == nil || s.SSO.Entity != l.Entity || s.SSO.NameID != l.NameID ||
+		if s.SSO == nil || s.SSO.Provider != l.Provider || s.SSO.Entity != l.Entity || s.SSO.NameID != l.NameID ||
 			len(l.Indexes) > 0 && !slices.Contains(l.Indexes, s.SSO.Index) {
 			continue
 		}
@@ -81,8 +81,8 @@ func (m *Machine) endFor(ctx context.Context, a account.Account, id session.ID) 
 }
 
 // overKey names a provider's session that has ended, index "" all of somebody's.
-func overKey(entity, nameID, index string) [32]byte {
-	return onceKey("saml over\x00"+entity+"\x00"+nameID+"\x00", index)
+func overKey(provider, entity, nameID, index string) [32]byte {
+	return onceKey("saml over\x00"+provider+"\x00"+entity+"\x00"+nameID+"\x00", index)
 }
 
 // rememberLogout keeps, for as long as a sign-in can wait, what a logout
@@ -94,7 +94,7 @@ func (m *Machine) rememberLogout(ctx context.Context, l ProviderLogout) error {
 		indexes = []string{""}
 	}
 	for _, index := range indexes {
-		key := overKey(l.Entity, l.NameID, index)
+		key := overKey(l.Provider, l.Entity, l.NameID, index)
 		if _, err := m.Once.TakeOnce(ctx, key, now); err != nil && !errors.Is(err, session.ErrNotFound) {
 			return err
 		}
@@ -121,7 +121,7 @@ func (m *Machine) signedOutThere(ctx context.Context, f Flow) (bool, error) {
 		indexes = append(indexes, p.Index)
 	}
 	for _, index := range indexes {
-		record, err := m.Once.PeekOnce(ctx, overKey(p.Entity, p.NameID, index), m.Now())
+		record, err := m.Once.PeekOnce(ctx, overKey(p.Provider, p.Entity, p.NameID, index), m.Now())
 		if errors.Is(err, session.ErrNotFound) {
 			continue
 		}

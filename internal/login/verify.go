@@ -112,7 +112,9 @@ func (m *Machine) Holder(ctx context.Context, f Flow) (account.Account, account.
 // signs in here.
 func (m *Machine) holds(f Flow, a account.Account) bool {
 	if f.SSO != nil {
-		return f.SSO.Proved != nil && m.mayPass(a) == nil && a.Provider == f.SSO.Provider
+		// A reload may have removed the provider: then its word counts no more.
+		_, known := m.Settings.Providers[f.SSO.Provider]
+		return known && f.SSO.Proved != nil && m.mayPass(a) == nil && a.Provider == f.SSO.Provider
 	}
 	return m.usable(a)
 }

@@ -1,10 +1,12 @@
 package samlsp_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sallyport-auth/sallyport/internal/samlsp"
 	"github.com/sallyport-auth/sallyport/internal/samltest"
@@ -181,5 +183,27 @@ func TestRefusalsSayWhy(t *testing.T) {
 	}
 	if text := (&samlsp.Refusal{Reason: samlsp.Expired, Detail: "7 s ago"}).Error(); text != "expired: 7 s ago" {
 		t.Errorf("says %q", text)
+	}
+}
+
+// A refusal is a line in a log and in the audit, which anybody can cause: it
+// stays short, whatever it quotes, and steers no terminal.
+func TestRefusalsAreShort(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a", 200<<10)
+	for name, text := range map[string]string{
+		"entity": "<a>&" + long + ";</a>", "prefix": "<" + long + ":a/>", "attribute's prefix": "<a " + long + ":b='1'/>",
+		"prefix of two meanings": "<a xmlns:" + long + "='urn:a'><b xmlns:" + long + "='urn:b'/></a>",
+		"name":                   "<" + long + "\u009b/>", "root": "<" + long + "/>", "terminal": "<a>&a\u009b2J\u202e;</a>", "attribute": "<a " + long + "\u009b='1'/>",
+		"encoding": "<?xml version='1.0' encoding='" + long + "'?><a/>", "version": "<?xml version='" + long + "'?><a/>",
+	} {
+		_, refusal := samlsp.Read(base64.StdEncoding.EncodeToString([]byte(text)))
+		if refusal == nil {
+			t.Errorf("%s: accepted", name)
+			continue
+		}
+		if said := refusal.Error(); len(said) > 1000 || strings.ContainsAny(said, "\u009b\u202e") || !utf8.ValidString(said) {
+			t.Errorf("%s: %d bytes: %.200q", name, len(said), said)
+		}
 	}
 }

@@ -67,7 +67,16 @@ func (s *Source) fetch(ctx context.Context) ([]byte, error) {
 	return readAll(answer.Body)
 }
 
+// readFile reads a regular file, which a link may lead to. Opening a pipe that
+// nobody writes to would never end, and with it no reload.
 func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the metadata: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("reading the metadata: %s is not a regular file", path)
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the metadata: %w", err)

@@ -1,6 +1,7 @@
 package samlsp
 
 import (
+	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
@@ -155,11 +156,26 @@ func loopback(host string) bool {
 }
 
 // minRSA is the smallest RSA key that a signature is believed of, in bits
-// (NIST SP 800-131A).
-const minRSA = 2048
+// (NIST SP 800-131A), maxRSA the largest, as in crypto/tls: a signature of
+// 262144 bits, which fits into a message, costs ten seconds to refuse.
+const minRSA, maxRSA = 2048, 8192
 
-// certificates are those for signing, each once. A key that is too small is
-// as good as none.
+// maxCertificates bounds how many times one message is verified.
+const maxCertificates = 32
+
+// believed reports whether a signature of that key can count: one that is too
+// small or too large is as good as none, and so is one of another kind.
+func believed(key any) bool {
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		return k.N.BitLen() >= minRSA && k.N.BitLen() <= maxRSA
+	case *ecdsa.PublicKey:
+		return true
+	}
+	return false
+}
+
+// certificates are those for signing whose key is believed, each once.
 func certificates(role *etree.Element) ([]*x509.Certificate, error) {
 	var out []*x509.Certificate
 	for _, d := range children(role, nsMetadata, "KeyDescriptor") {
@@ -175,13 +191,13 @@ func certificates(role *etree.Element) ([]*x509.Certificate, error) {
 			if err != nil {
 				return nil, unusable("a certificate cannot be read: %v", err)
 			}
-			if key, ok := parsed.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < minRSA {
-				continue
-			}
-			if !slices.ContainsFunc(out, parsed.Equal) {
+			if believed(parsed.PublicKey) && !slices.ContainsFunc(out, parsed.Equal) {
 				out = append(out, parsed)
 			}
 		}
+	}
+	if len(out) > maxCertificates {
+		return nil, unusable("it has %d certificates for signing, at most %d", len(out), maxCertificates)
 	}
 	return out, nil
 }

@@ -1,6 +1,10 @@
 package samlsp_test
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -77,6 +81,58 @@ func certificateOf(t *testing.T, bits int, from, until time.Time) *x509.Certific
 
 func keyOf(c *x509.Certificate) *samltest.Key { return &samltest.Key{Certificate: c} }
 
+// manyKeys have a certificate each, all of one key.
+func manyKeys(t *testing.T, n int, now time.Time) (keys []*samltest.Key) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		template := &x509.Certificate{SerialNumber: big.NewInt(int64(i + 1)), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}
+		keys = append(keys, keyOf(issued(t, template, private.Public(), private)))
+	}
+	return keys
+}
+
+// oversized has a key whose signatures take long to verify; nobody can sign
+// with it.
+func oversized(t *testing.T, now time.Time) *x509.Certificate {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := new(big.Int).Lsh(big.NewInt(1), 262144-1)
+	template := &x509.Certificate{SerialNumber: big.NewInt(7), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}
+	return issued(t, template, &rsa.PublicKey{N: n.Add(n, big.NewInt(1)), E: 1<<31 - 1}, private)
+}
+
+// edwards has a key of a kind that no signature method here is of.
+func edwards(t *testing.T, now time.Time) *x509.Certificate {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return issued(t, &x509.Certificate{SerialNumber: big.NewInt(7), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}, public, private)
+}
+
+// issued has a key that somebody else certifies.
+func issued(t *testing.T, template *x509.Certificate, public crypto.PublicKey, by crypto.Signer) *x509.Certificate {
+	t.Helper()
+	parent := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "issuer"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func TestGoodMetadataIsReadWhole(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -148,6 +204,9 @@ func TestHostileMetadataIsRefused(t *testing.T) {
 		"an entity of nobody":     {edit(t, p, "<md:NameIDFormat>", "<md:NameIDFormat>&x;"), "bad_xml"},
 		"deep":                    {[]byte(strings.Repeat("<a>", 40) + strings.Repeat("</a>", 40)), "too_complex"},
 		"of 2002 and of tomorrow": {p.Metadata(samltest.MetadataOptions{Keys: []*samltest.Key{keyOf(certificateOf(t, 2048, now.Add(24*time.Hour), now.Add(48*time.Hour)))}}), "none of its 1 certificates"},
+		"33 certificates":         {p.Metadata(samltest.MetadataOptions{Keys: manyKeys(t, 33, now)}), "33 certificates for signing, at most 32"},
+		"Ed25519":                 {p.Metadata(samltest.MetadataOptions{Keys: []*samltest.Key{keyOf(edwards(t, now))}}), "none of its 0 certificates"},
+		"262144 bits":             {p.Metadata(samltest.MetadataOptions{Keys: []*samltest.Key{keyOf(oversized(t, now))}}), "none of its 0 certificates"},
 		"1024 bits":               {p.Metadata(samltest.MetadataOptions{Keys: []*samltest.Key{keyOf(certificateOf(t, 1024, now.Add(-time.Hour), now.Add(time.Hour)))}}), "none of its 0 certificates"},
 	} {
 		t.Run(name, func(t *testing.T) { refusedMetadata(t, c.document, now, c.words) })

@@ -1,6 +1,10 @@
 package samlsp
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
 
 // Reason names the check that a message of an identity provider failed. It is
 // what the audit keeps and operators search for, so its text is never changed.
@@ -79,6 +83,22 @@ func (r *Refusal) Error() string {
 	return string(r.Reason) + ": " + r.Detail
 }
 
+// maxDetail bounds a refusal's text, in bytes: anybody can have one logged, and
+// parsers quote as much as they were given.
+const maxDetail = 800
+
 func refuse(reason Reason, format string, args ...any) *Refusal {
-	return &Refusal{reason, fmt.Sprintf(format, args...)}
+	detail := fmt.Sprintf(format, args...)
+	if len(detail) > maxDetail {
+		detail = strings.ToValidUTF8(detail[:maxDetail], "") + "…"
+	}
+	return &Refusal{reason, strings.Map(visible, detail)}
+}
+
+// visible puts a mark in place of what could steer a terminal.
+func visible(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return '?'
 }

@@ -171,7 +171,14 @@ func checkReference(ref *etree.Element, id string) *Refusal {
 	return nil
 }
 
+// algorithm is what an element names, "" where another reader could take it
+// for something else: the libraries find attributes by their local names.
 func algorithm(el *etree.Element) string {
+	for _, a := range el.Attr {
+		if a.Key == "Algorithm" && a.Space != "" {
+			return ""
+		}
+	}
 	value, _ := attribute(el, "Algorithm")
 	return value
 }

@@ -148,8 +148,10 @@ func (s *Source) restore(ctx context.Context) {
 		return // of a release that read more
 	}
 	s.mu.Lock()
-	s.known, s.digest, s.looked = &idp, sha256.Sum256(document), fetched
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if s.known == nil {
+		s.known, s.digest, s.looked = &idp, sha256.Sum256(document), fetched
+	}
 }
 
 // Look fetches the metadata and takes it over when it is good.
@@ -187,6 +189,9 @@ func (s *Source) take(ctx context.Context, document []byte) error {
 	digest := sha256.Sum256(document)
 	s.taking.Lock()
 	defer s.taking.Unlock()
+	if _, known := s.Current(); !known {
+		s.restore(ctx) // an operator's look may be the first, and Run's reading may have failed
+	}
 	s.mu.Lock()
 	old, same := s.known, s.known != nil && s.digest == digest
 	s.mu.Unlock()

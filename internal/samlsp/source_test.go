@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -729,4 +730,59 @@ func TestFirstLookIsWaitedFor(t *testing.T) {
 	close(release)
 	<-waited
 	s.First(t.Context()) // and never again
+}
+
+// A pipe that nobody writes to would keep a look, and with it a reload, for
+// ever.
+func TestMetadataIsReadFromRegularFiles(t *testing.T) {
+	t.Parallel()
+	p := samltest.New(t, "https://idp.partner.example")
+	dir := t.TempDir()
+	pipe, file, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	if err := exec.Command("mkfifo", pipe).Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, p.Metadata(samltest.MetadataOptions{}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	for path, good := range map[string]bool{file: true, link: true, pipe: false, dir: false, "/dev/zero": false} {
+		s, _, _ := source(path, nil)
+		ended := make(chan error, 1)
+		go func() { ended <- s.Look(t.Context()) }()
+		select {
+		case err := <-ended:
+			if good != (err == nil) || !good && !strings.Contains(err.Error(), "not a regular file") {
+				t.Errorf("%s: %v", path, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: it waits", path)
+		}
+	}
+}
+
+// An operator's look right after a start knows what was known before it, too:
+// whoever answers at that place now is not simply believed to be the same.
+func TestTheFirstLookKnowsWhatWasSaved(t *testing.T) {
+	t.Parallel()
+	p, stranger := samltest.New(t, "https://idp.partner.example"), samltest.New(t, "https://idp.stranger.example")
+	good := p.Metadata(samltest.MetadataOptions{})
+	server, client := publishes(t)
+	s, saved, witness := source(server.URL+"/metadata", client)
+	saved.rows = map[string]row{"partner": {s.Location, good, time.Now().Add(-time.Hour)}}
+	server.gives(stranger.Metadata(samltest.MetadataOptions{}))
+	if err := s.Look(t.Context()); err == nil || !strings.Contains(err.Error(), "stranger.example") {
+		t.Errorf("got %v", err)
+	}
+	knows(t, s, p.Provider())
+	if diff := cmp.Diff(good, saved.rows["partner"].document); diff != "" {
+		t.Error("another document was saved")
+	}
+	server.gives(good)
+	looks(t, s)
+	if changed, _ := witness.told(); changed != 0 {
+		t.Error("what was known is told as a change")
+	}
 }

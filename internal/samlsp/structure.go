@@ -84,6 +84,9 @@ var spaceOf = map[string]string{
 	"Conditions": nsAssertion, "AudienceRestriction": nsAssertion, "Audience": nsAssertion, "AuthnStatement": nsAssertion, "AuthnContext": nsAssertion,
 	"AuthnContextClassRef": nsAssertion, "AttributeStatement": nsAssertion, "Attribute": nsAssertion, "AttributeValue": nsAssertion,
 	"Status": nsProtocol, "StatusCode": nsProtocol,
+	// xmlenc is one of those who look at names alone.
+	"EncryptedData": nsEncrypted, "EncryptedKey": nsEncrypted, "EncryptionMethod": nsEncrypted, "CipherData": nsEncrypted,
+	"CipherValue": nsEncrypted, "KeyInfo": nsSignature,
 }
 
 // checkMessage is what all messages and assertions have in common.

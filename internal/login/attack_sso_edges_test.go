@@ -1,0 +1,69 @@
+package login_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/authtest"
+	"github.com/sallyport-auth/sallyport/internal/login"
+)
+
+// T92: metadata is believed, so another provider may call itself by the same
+// entity ID. Its word signs nobody out of this one, and keeps nobody out.
+func TestLogoutIsOfItsProvider(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, withProviders())
+	in, err := arrives(s, s.Client(), asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	c := s.Client()
+	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	waits, err := s.Machine.Complete(ctx, c, key)
+	s.Must(err)
+	s.Clock.Advance(time.Second)
+	for i, indexes := range [][]string{nil, {"index-1"}} {
+		n, err := s.Machine.EndByProvider(ctx, s.Client(), login.ProviderLogout{
+			Provider: "other", Entity: in.Session.SSO.Entity, ID: []string{"_a", "_b"}[i], Until: s.Clock.Now().Add(time.Minute),
+			NameID: in.Session.SSO.NameID, Indexes: indexes,
+		})
+		if n != 0 || err != nil {
+			t.Errorf("another provider ended %d sessions (%v)", n, err)
+		}
+	}
+	if _, err := s.Short.Session(ctx, in.Session.ID); err != nil {
+		t.Errorf("the session is over: %v", err)
+	}
+	waits, err = s.Machine.ConfirmUnasked(ctx, waits)
+	s.Must(err)
+	if _, err := s.Machine.Finish(ctx, c, waits, authtest.Place(), ""); err != nil {
+		t.Errorf("a sign-in that waited is over: %v", err)
+	}
+}
+
+// A sign-in that a provider proved ends with the provider: a reload may have
+// removed it because it is not to be trusted any more.
+func TestSignInEndsWithItsProvider(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, withProviders())
+	c := s.Client()
+	asked, err := answered(s, c, askedProvider(s, c, "partner"), asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	unasked, err := s.Machine.Complete(ctx, c, key)
+	s.Must(err)
+	late, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	settings := s.Machine.Settings
+	settings.Providers = map[string]login.Provider{"other": settings.Providers["other"]}
+	next := s.Node(settings)
+	_, err = next.Complete(ctx, c, late)
+	wantRefused(t, err, "no_provider")
+	_, err = next.Finish(ctx, c, asked, authtest.Place(), "")
+	wantErr(t, err, login.ErrNoFlow)
+	_, err = next.ConfirmUnasked(ctx, unasked)
+	wantErr(t, err, login.ErrNoFlow)
+	// Where it is still there, it goes on.
+	_, err = s.Machine.Finish(ctx, c, s.Load(c, asked), authtest.Place(), "")
+	s.Must(err)
+}
