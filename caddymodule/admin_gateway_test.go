@@ -92,7 +92,9 @@ func startCommanded(t *testing.T, options ...string) *commanded {
 		}
 		_ = os.RemoveAll(dir)
 	})
-	if app := started.current(); app == nil || !app.engine.ready.Load() {
+	patient, cancel := context.WithTimeout(t.Context(), 30*time.Second) // making RSA keys takes its time
+	defer cancel()
+	if app := started.current(); app == nil || !app.engine.waitReady(patient) {
 		t.Fatal("not ready")
 	}
 	return g

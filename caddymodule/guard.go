@@ -180,6 +180,9 @@ func (v *guardVisit) entry() (*session.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	if entry.Provider != "" && !v.app.hasProvider(entry.Provider) {
+		return nil, session.ErrNotFound // nobody answers for them any more
+	}
 	if err := e.reader.Use(v.r.Context(), entry); err != nil {
 		return nil, err
 	}

@@ -83,6 +83,7 @@ func TestSiteOfAProviderAcceptsItsSignInAlone(t *testing.T) {
 		{"here, a password is enough", "/easy/x", here, 302, "partner"},
 		{"a name beside it", "/", at("Partner", session.LevelSecondFactor), 302, "partner"},
 		{"no name", "/", at("", session.LevelSecondFactor), 302, "partner"},
+		{"one that is not configured any more", "/", at("gone", session.LevelSecondFactor), 302, "partner"},
 		{"the rule's", "/other/x", other, 200, ""},
 		{"the rule's, from the site's", "/other/x", partner, 302, "other"},
 		{"the rule's, signed out", "/other/x", nobody, 302, "other"},
@@ -114,6 +115,9 @@ func TestSiteOfAProviderAcceptsItsSignInAlone(t *testing.T) {
 	}
 	if got := g.get("wiki.example.com", "/x", here); got.status != 200 {
 		t.Errorf("a site of no provider: %d", got.status)
+	}
+	if got := g.get("wiki.example.com", "/x", at("gone", session.LevelSecondFactor)); got.reached() {
+		t.Errorf("a session of a provider that is not configured any more: %d", got.status)
 	}
 	if got := g.get("wiki.example.com", "/partner/x", here); got.status != 401 || got.reached() {
 		t.Errorf("a rule of a provider: %d", got.status)

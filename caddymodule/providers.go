@@ -84,9 +84,13 @@ func (e *engine) waitReady(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
+// firstLook is how long a request waits for metadata that nobody has looked at
+// yet.
+const firstLook = 2 * time.Second
+
 // Provider implements web.Providers. What we are to the provider is filled
 // beside an error too: it may need that before we know it.
-func (p *providers) Provider(name string) (samlsp.Provider, error) {
+func (p *providers) Provider(ctx context.Context, name string) (samlsp.Provider, error) {
 	one, ok := p.byName[name]
 	if !ok {
 		return samlsp.Provider{}, account.ErrNotFound
@@ -101,6 +105,12 @@ func (p *providers) Provider(name string) (samlsp.Provider, error) {
 		return found, errors.Join(samlsp.ErrNoKey, session.ErrUnavailable)
 	}
 	if found.IdP, ok = one.source.Current(); !ok {
+		patient, cancel := context.WithTimeout(ctx, firstLook)
+		one.source.First(patient)
+		cancel()
+		found.IdP, ok = one.source.Current()
+	}
+	if !ok {
 		return found, errors.Join(fmt.Errorf("the metadata of provider %s is not known: `sallyport saml check %s` says why", name, name), session.ErrUnavailable)
 	}
 	return found, nil

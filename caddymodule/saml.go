@@ -48,6 +48,9 @@ func (a *App) combinedSignIn() bool {
 	return a.Layout == "combined" || a.Layout == "auto" && len(a.SAML) == 0
 }
 
+// hasProvider reports whether a provider is configured.
+func (a *App) hasProvider(name string) bool { return a.providers != nil && a.providers.byName[name] != nil }
+
 // loginProvider is the provider as signing in knows it.
 func (s *SAML) loginProvider() login.Provider {
 	p := login.Provider{

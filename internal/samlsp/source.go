@@ -52,6 +52,7 @@ type Source struct {
 	mu     sync.Mutex
 	known  *IdP
 	digest [32]byte
+	first  chan struct{}
 	failed error // of the last look
 	looked time.Time
 	ahead  *time.Duration
@@ -70,6 +71,26 @@ func (s *Source) Current() (IdP, bool) {
 		return IdP{}, false
 	}
 	return *s.known, true
+}
+
+// First waits until the first look has ended, however it went, or the context
+// has: who comes in the first moments after a start need not be turned away.
+func (s *Source) First(ctx context.Context) {
+	s.mu.Lock()
+	ended := s.firstEnded()
+	s.mu.Unlock()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+}
+
+// firstEnded is closed by the end of the first look. s.mu is held.
+func (s *Source) firstEnded() chan struct{} {
+	if s.first == nil {
+		s.first = make(chan struct{})
+	}
+	return s.first
 }
 
 // State is for operators.
@@ -141,6 +162,11 @@ func (s *Source) Look(ctx context.Context) error {
 	s.failed = err
 	if err == nil {
 		s.looked = s.Now()
+	}
+	select {
+	case <-s.firstEnded():
+	default:
+		close(s.first)
 	}
 	s.mu.Unlock()
 	if err != nil && ctx.Err() == nil {

@@ -704,3 +704,29 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		t.Error("the end of the program was told as a failure of the provider")
 	}
 }
+
+// Who comes before the first look has ended waits for it, and no longer.
+func TestFirstLookIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		<-release
+		http.Error(w, "away", http.StatusBadGateway)
+	}))
+	t.Cleanup(server.Close)
+	s, _, _ := source(server.URL, server.Client())
+	soon, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	s.First(soon) // ends with its context
+	waited := make(chan struct{})
+	go func() { s.First(t.Context()); close(waited) }()
+	go func() { _ = s.Look(t.Context()) }()
+	select {
+	case <-waited:
+		t.Fatal("it did not wait")
+	case <-time.After(20 * time.Millisecond):
+	}
+	close(release)
+	<-waited
+	s.First(t.Context()) // and never again
+}

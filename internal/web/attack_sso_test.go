@@ -3,6 +3,7 @@ package web_test
 import (
 	"bytes"
 	"compress/flate"
+	"context"
 	"crypto/rsa"
 	"encoding/base64"
 	"io"
@@ -31,7 +32,7 @@ type ssoSite struct {
 }
 
 // Provider implements web.Providers.
-func (s *ssoSite) Provider(name string) (samlsp.Provider, error) {
+func (s *ssoSite) Provider(_ context.Context, name string) (samlsp.Provider, error) {
 	if name != s.now.Name {
 		return samlsp.Provider{}, account.ErrNotFound
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -18,7 +19,7 @@ type Providers interface {
 	// Provider is how to speak to one. account.ErrNotFound when none has that
 	// name; an error that wraps session.ErrUnavailable while its metadata is
 	// not known, or there is no key to sign with.
-	Provider(name string) (samlsp.Provider, error)
+	Provider(ctx context.Context, name string) (samlsp.Provider, error)
 }
 
 // provider finds a configured provider by its name.
@@ -26,7 +27,7 @@ func (v *visit) provider(name string) (samlsp.Provider, error) {
 	if v.Providers == nil {
 		return samlsp.Provider{}, account.ErrNotFound
 	}
-	return v.Providers.Provider(name)
+	return v.Providers.Provider(v.ctx(), name)
 }
 
 // org is what people know a provider as.
@@ -38,10 +39,7 @@ func (v *visit) personOrg() string {
 	if v.person == nil || v.person.Session.SSO == nil {
 		return ""
 	}
-	if title := v.org(v.person.Session.SSO.Provider); title != "" {
-		return title
-	}
-	return v.person.Session.SSO.Provider // not configured any more
+	return v.org(v.person.Session.SSO.Provider)
 }
 
 // showSSO leads to the identity provider: with the redirect binding by itself,

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"compress/flate"
+	"context"
 	"crypto/rsa"
 	"encoding/base64"
 	"io"
@@ -32,7 +33,7 @@ type partner struct {
 }
 
 // Provider implements web.Providers.
-func (p *partner) Provider(name string) (samlsp.Provider, error) {
+func (p *partner) Provider(_ context.Context, name string) (samlsp.Provider, error) {
 	if name != "partner" {
 		return samlsp.Provider{}, account.ErrNotFound
 	}

@@ -170,6 +170,11 @@ func (v *visit) signedIn() (*login.Person, error) {
 	if err != nil {
 		return nil, err
 	}
+	if sso := person.Session.SSO; sso != nil {
+		if _, ok := v.Machine.Settings.Providers[sso.Provider]; !ok {
+			return nil, nil // nobody answers for them any more
+		}
+	}
 	v.person = &person
 	return v.person, nil
 }
