@@ -69,6 +69,26 @@ func answered(s *authtest.Site, c login.Client, f login.Flow, as login.Asserted)
 	return s.Machine.Complete(ctx, c, key)
 }
 
+// staleAnn is somebody who signed in at partner eleven minutes ago.
+func staleAnn(s *authtest.Site) (login.Client, login.SignedIn) {
+	s.T.Helper()
+	c := s.Client()
+	in, err := arrives(s, c, asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	s.Clock.Advance(11 * time.Minute)
+	return c, in
+}
+
+// stepUpBySSO is the flow of a change that partner has been asked to confirm.
+func stepUpBySSO(s *authtest.Site, c login.Client, p login.Person) login.Flow {
+	s.T.Helper()
+	f, err := s.Machine.BeginStepUp(ctx, c, p, "/account/security")
+	s.Must(err)
+	f, err = s.Machine.StepUpBySSO(ctx, p, f)
+	s.Must(err)
+	return f
+}
+
 // arrives is a whole sign-in at the provider.
 func arrives(s *authtest.Site, c login.Client, as login.Asserted) (login.SignedIn, error) {
 	s.T.Helper()
@@ -445,25 +465,19 @@ func TestDisabledAccountStaysDisabled(t *testing.T) {
 func TestStepUpAtTheProvider(t *testing.T) {
 	t.Parallel()
 	s := authtest.New(t, withProviders())
-	c := s.Client()
-	in, err := arrives(s, c, asserts(s, "ann", "ann@partner.example"))
-	s.Must(err)
-	s.Clock.Advance(11 * time.Minute)
+	c, in := staleAnn(s)
 	p := s.Person(in)
 	if s.Machine.Fresh(p) {
 		t.Fatal("eleven minutes are fresh")
 	}
 	begin := func() login.Flow {
-		f, err := s.Machine.BeginStepUp(ctx, c, p, "/account/security")
-		s.Must(err)
-		f, err = s.Machine.StepUpBySSO(ctx, p, f)
-		s.Must(err)
+		f := stepUpBySSO(s, c, p)
 		if !f.SSO.Fresh {
 			t.Fatal("no new proof is asked for")
 		}
 		return f
 	}
-	_, err = answered(s, c, begin(), asserts(s, "eve", "eve@partner.example"))
+	_, err := answered(s, c, begin(), asserts(s, "eve", "eve@partner.example"))
 	wantRefused(t, err, "wrong_person")
 	f, err := answered(s, c, begin(), asserts(s, "ann", "ann@partner.example"))
 	s.Must(err)
