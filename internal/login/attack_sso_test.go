@@ -161,9 +161,7 @@ func TestLogoutIsNotLostWithTheStore(t *testing.T) {
 	s := authtest.New(t, withProviders())
 	store := &flaky{Sessions: s.Short}
 	s.Machine.Sessions = store
-	l := login.ProviderLogout{
-		Provider: "partner", Entity: "https://idp.partner.example", ID: "_1", Until: s.Clock.Now().Add(time.Minute), NameID: "id-of-ann",
-	}
+	l := annsLogout(s, "_1")
 	in, err := arrives(s, s.Client(), asserts(s, "ann", "ann@partner.example"))
 	s.Must(err)
 	store.list = true
@@ -246,9 +244,7 @@ func TestLogoutAfterAStepUpEndsTheSession(t *testing.T) {
 	if now.Expires.After(until) {
 		t.Errorf("the session lasts until %s, the provider's until %s", now.Expires, until)
 	}
-	n, err := s.Machine.EndByProvider(ctx, s.Client(), login.ProviderLogout{
-		Provider: "partner", Entity: "https://idp.partner.example", ID: "_x", Until: s.Clock.Now().Add(time.Minute), NameID: "id-of-ann", Indexes: []string{"index-2"},
-	})
+	n, err := s.Machine.EndByProvider(ctx, s.Client(), annsLogout(s, "_x", "index-2"))
 	if _, gone := s.Short.Session(ctx, cred.ID); n != 1 || err != nil || !errors.Is(gone, session.ErrNotFound) {
 		t.Errorf("%d sessions ended (%v); the session: %v", n, err, gone)
 	}
@@ -310,14 +306,9 @@ func TestLogoutEndsASignInThatWaits(t *testing.T) {
 	t.Parallel()
 	s := authtest.New(t, withProviders())
 	c := s.Client()
-	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example"))
-	s.Must(err)
-	f, err := s.Machine.Complete(ctx, c, key)
-	s.Must(err)
+	f := unaskedAnn(s, c)
 	s.Clock.Advance(time.Second)
-	_, err = s.Machine.EndByProvider(ctx, s.Client(), login.ProviderLogout{
-		Provider: "partner", Entity: "https://idp.partner.example", ID: "_x", Until: s.Clock.Now().Add(time.Minute), NameID: "id-of-ann", Indexes: []string{"index-1"},
-	})
+	_, err := s.Machine.EndByProvider(ctx, s.Client(), annsLogout(s, "_x", "index-1"))
 	s.Must(err)
 	f, err = s.Machine.ConfirmUnasked(ctx, f)
 	if err == nil {

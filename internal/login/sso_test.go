@@ -89,6 +89,25 @@ func stepUpBySSO(s *authtest.Site, c login.Client, p login.Person) login.Flow {
 	return f
 }
 
+// unaskedAnn is the flow of somebody of partner's whom nobody here has sent
+// there.
+func unaskedAnn(s *authtest.Site, c login.Client) login.Flow {
+	s.T.Helper()
+	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	f, err := s.Machine.Complete(ctx, c, key)
+	s.Must(err)
+	return f
+}
+
+// annsLogout is partner's request, with an ID, to end sessions of ann's.
+func annsLogout(s *authtest.Site, id string, indexes ...string) login.ProviderLogout {
+	return login.ProviderLogout{
+		Provider: "partner", Entity: "https://idp.partner.example", ID: id, Until: s.Clock.Now().Add(time.Minute),
+		NameID: "id-of-ann", Indexes: indexes,
+	}
+}
+
 // arrives is a whole sign-in at the provider.
 func arrives(s *authtest.Site, c login.Client, as login.Asserted) (login.SignedIn, error) {
 	s.T.Helper()
@@ -402,14 +421,11 @@ func TestUnaskedAnswerWaitsForAWord(t *testing.T) {
 	t.Parallel()
 	s := authtest.New(t, withProviders())
 	c := s.Client()
-	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example"))
-	s.Must(err)
-	f, err := s.Machine.Complete(ctx, c, key)
-	s.Must(err)
+	f := unaskedAnn(s, c)
 	if step := s.Next(f); step != login.StepConfirmSSO {
 		t.Fatalf("next is %s", step)
 	}
-	_, err = s.Machine.Finish(ctx, c, f, authtest.Place(), "")
+	_, err := s.Machine.Finish(ctx, c, f, authtest.Place(), "")
 	wantErr(t, err, login.ErrNotNext)
 	f, err = s.Machine.ConfirmUnasked(ctx, s.Load(c, f))
 	s.Must(err)
