@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -33,12 +34,10 @@ func TestDocumentedCommandsWork(t *testing.T) {
 	for name, text := range map[string]string{
 		"staff.csv":          "name,email,display_name,groups,password_hash\ncarol,carol@example.com,Carol,staff;ops," + bcrypt + "\ndave,dave@example.com,Dave,staff,\n",
 		".htpasswd":          "erin:" + bcrypt + "\n",
-		"idp.xml":            idp.metadata(""),
+		"idp.xml":            string(idp.Metadata(withoutLogout)),
 		"users_database.yml": "users:\n  frank:\n    password: '" + bcrypt + "'\n    email: frank@example.com\n",
 	} {
-		if err := os.WriteFile(filepath.Join(g.dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		write(t, filepath.Join(g.dir, name), text)
 	}
 	lines := documented(t)
 	if len(lines) < 25 {
@@ -53,7 +52,7 @@ func TestDocumentedCommandsWork(t *testing.T) {
 			line = "sallyport session end " + string(g.signIn(t, "carol"))
 		}
 		if strings.Contains(line, " saml explain ") { // it is good for a minute and a half
-			idp.write(filepath.Join(g.dir, "response.txt"), idp.response(idp.good()))
+			write(t, filepath.Join(g.dir, "response.txt"), annas(idp, time.Now()).XML())
 		}
 		args := shellWord.FindAllString(line, -1)
 		for i, a := range args {

@@ -23,13 +23,13 @@ import (
 type explaining struct {
 	*commanded
 	t    *testing.T
-	idp  *samlIdP
+	idp  *samltest.IdP
 	ring *keyring.Ring
 }
 
 func newExplaining(t *testing.T) *explaining {
 	t.Helper()
-	e := &explaining{commanded: &commanded{dir: t.TempDir()}, t: t, idp: newSAMLIdP(t, "https://idp.test/metadata")}
+	e := &explaining{commanded: &commanded{dir: t.TempDir()}, t: t, idp: newIdP(t, "https://idp.test/metadata")}
 	ring, err := keyring.New(time.Now())
 	if err == nil {
 		e.ring, err = ring.WithSAML(time.Now())
@@ -40,7 +40,7 @@ func newExplaining(t *testing.T) *explaining {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.file("idp.xml", e.idp.metadata(""))
+	e.file("idp.xml", string(e.idp.Metadata(withoutLogout)))
 	e.configure("")
 	return e
 }
@@ -51,9 +51,20 @@ func (e *explaining) configure(options string, more ...string) {
 	e.file("Caddyfile", "{\n\tsallyport {\n\t\tportal "+samlPortal+"\n\t\tkeys {env.NOWHERE}/keys\n\t\tsaml partner {\n\t\t\tmetadata "+e.dir+"/idp.xml\n"+options+"\n\t\t}\n"+strings.Join(more, "\n")+"\n\t}\n}\n")
 }
 
+// good is a response of now, as XML.
+func (e *explaining) good() string { return annas(e.idp, time.Now()).XML() }
+
+// sealed is one whose assertion is encrypted.
+func (e *explaining) sealed() string {
+	r := annas(e.idp, time.Now())
+	ours := e.ring.SAMLDecryptionKeys()[0].Certificate
+	r.Encrypt = &samltest.Encryption{For: &samltest.Key{Certificate: ours}, Cipher: samltest.AES256CBC}
+	return r.XML()
+}
+
 func (e *explaining) file(name, text string) string {
 	e.t.Helper()
-	return e.idp.write(filepath.Join(e.dir, name), text)
+	return write(e.t, filepath.Join(e.dir, name), text)
 }
 
 // explain runs the command on a file with that text, and expects an exit code.
@@ -86,10 +97,10 @@ func (v responseView) noted(text string) bool {
 func TestSAMLExplainShowsAGoodResponse(t *testing.T) {
 	t.Parallel()
 	e := newExplaining(t)
-	xml := e.idp.response(e.idp.good())
+	xml := e.good()
 	v := e.explain(0, xml)
 	f := v.Response
-	if !v.OK || v.Provider != "partner" || len(v.Checks) < 16 || f.Issuer != e.idp.entity || f.Destination != samlConsumer || f.InResponseTo != "_q1" || f.Signed || f.Encrypted {
+	if !v.OK || v.Provider != "partner" || len(v.Checks) < 16 || f.Issuer != e.idp.EntityID || f.Destination != samlConsumer || f.InResponseTo != "_q1" || f.Signed || f.Encrypted {
 		t.Errorf("%+v", v)
 	}
 	a := f.Assertion
@@ -114,7 +125,7 @@ func TestSAMLExplainShowsAGoodResponse(t *testing.T) {
 func TestSAMLExplainReadsWhatPeopleCopy(t *testing.T) {
 	t.Parallel()
 	e := newExplaining(t)
-	xml := e.idp.response(e.idp.good())
+	xml := e.good()
 	b := base64.StdEncoding.EncodeToString([]byte(xml))
 	form := "RelayState=abc&SAMLResponse=" + url.QueryEscape(b)
 	har := func(post string) string {
@@ -159,21 +170,24 @@ func TestSAMLExplainReadsWhatPeopleCopy(t *testing.T) {
 func TestSAMLExplainNamesWhatFails(t *testing.T) {
 	t.Parallel()
 	e := newExplaining(t)
-	change := func(f func(*samlAnswer)) string {
-		a := e.idp.good()
-		f(&a)
-		return e.idp.response(a)
+	of := func(at time.Time) string { return annas(e.idp, at).XML() }
+	change := func(f func(r *samltest.Response)) string {
+		r := annas(e.idp, time.Now())
+		f(r)
+		return r.XML()
 	}
-	good := e.idp.response(e.idp.good())
-	unasked := change(func(a *samlAnswer) { a.inResponseTo = "" })
+	good := e.good()
+	unasked := change(func(r *samltest.Response) { r.InResponseTo, r.Assertion.Confirmations[0].InResponse = "", "" })
 	for name, c := range map[string]struct {
 		text  string
 		args  []string
 		fails []samlsp.Reason
 		note  string
 	}{
-		"audience":           {text: change(func(a *samlAnswer) { a.audience = "https://elsewhere/" }), fails: []samlsp.Reason{samlsp.WrongAudience}},
-		"address":            {text: change(func(a *samlAnswer) { a.acs = "https://elsewhere/acs" }), fails: []samlsp.Reason{samlsp.WrongDestination, samlsp.WrongRecipient, samlsp.Library}},
+		"audience": {text: change(func(r *samltest.Response) { r.Assertion.Conditions.Restrictions[0][0] = "https://elsewhere/" }), fails: []samlsp.Reason{samlsp.WrongAudience}},
+		"address": {text: change(func(r *samltest.Response) {
+			r.Destination, r.Assertion.Confirmations[0].Recipient = "https://elsewhere/acs", "https://elsewhere/acs"
+		}), fails: []samlsp.Reason{samlsp.WrongDestination, samlsp.WrongRecipient, samlsp.Library}},
 		"another request":    {text: good, args: []string{"--request", "_other"}, fails: []samlsp.Reason{samlsp.WrongRequest, samlsp.Library}},
 		"the request":        {text: good, args: []string{"--request", "_q1", "--at", "issued"}},
 		"unasked":            {text: unasked, fails: []samlsp.Reason{samlsp.NoRequest}},
@@ -183,16 +197,16 @@ func TestSAMLExplainNamesWhatFails(t *testing.T) {
 		"no base64":          {text: "SAMLResponse=A", fails: []samlsp.Reason{samlsp.BadForm}},
 		"a provider's error": {text: strings.Replace(good, "status:Success", "status:Requester", 1), fails: []samlsp.Reason{samlsp.StatusNotSuccess}},
 		"old": {
-			text:  change(func(a *samlAnswer) { a.at = a.at.Add(-time.Hour) }),
+			text:  of(time.Now().Add(-time.Hour)),
 			fails: []samlsp.Reason{samlsp.Expired, samlsp.Expired, samlsp.Library}, note: "`--at issued`",
 		},
 		"of the future": {
-			text:  change(func(a *samlAnswer) { a.at = a.at.Add(time.Hour) }),
+			text:  of(time.Now().Add(time.Hour)),
 			fails: []samlsp.Reason{samlsp.IssuedInFuture, samlsp.IssuedInFuture, samlsp.NotYetValid, samlsp.IssuedInFuture}, note: "`--at issued`",
 		},
-		"old, as of then": {text: change(func(a *samlAnswer) { a.at = a.at.Add(-time.Hour) }), args: []string{"--at", "issued"}},
+		"old, as of then": {text: of(time.Now().Add(-time.Hour)), args: []string{"--at", "issued"}},
 		"old, as of a time": {
-			text: change(func(a *samlAnswer) { a.at = time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC) }), args: []string{"--at", "2026-05-01T10:02:00+02:00"},
+			text: of(time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)), args: []string{"--at", "2026-05-01T10:02:00+02:00"},
 			note: "As of that time the metadata could not be used",
 			// Its certificate is of today.
 			fails: []samlsp.Reason{samlsp.NoCertificate, samlsp.Library},
@@ -229,9 +243,7 @@ func TestSAMLExplainNamesWhatFails(t *testing.T) {
 func TestSAMLExplainOpensEncryptedAssertions(t *testing.T) {
 	t.Parallel()
 	e := newExplaining(t)
-	a := e.idp.good()
-	a.encryptFor = e.ring.SAMLDecryptionKeys()[0].Certificate
-	xml := e.idp.response(a)
+	xml := e.sealed()
 	if v := e.explain(0, xml); !v.OK || !v.Response.Encrypted || v.Response.Assertion.NameID != "anna-7" {
 		t.Errorf("%+v", v)
 	}
@@ -244,26 +256,25 @@ func TestSAMLExplainOpensEncryptedAssertions(t *testing.T) {
 func TestSAMLExplainFindsTheProvider(t *testing.T) {
 	t.Parallel()
 	e := newExplaining(t)
-	second := newSAMLIdP(t, "https://second.test/")
-	e.configure("", "\t\tsaml second {\n\t\t\tmetadata "+e.file("second.xml", second.metadata(""))+"\n\t\t}", "\t\tsaml gone {\n\t\t\tmetadata "+e.dir+"/gone.xml\n\t\t}")
-	if v := e.explain(0, e.idp.response(e.idp.good())); v.Provider != "partner" || v.noted("gone") {
+	second := newIdP(t, "https://second.test/")
+	e.configure("", "\t\tsaml second {\n\t\t\tmetadata "+e.file("second.xml", string(second.Metadata(withoutLogout)))+"\n\t\t}", "\t\tsaml gone {\n\t\t\tmetadata "+e.dir+"/gone.xml\n\t\t}")
+	if v := e.explain(0, e.good()); v.Provider != "partner" || v.noted("gone") {
 		t.Errorf("%+v", v)
 	}
-	theirs := second.good()
-	theirs.acs, theirs.audience = samlPortal+"/saml/second/acs", samlPortal+"/saml/second/metadata"
-	if v := e.explain(0, second.response(theirs)); v.Provider != "second" {
+	us := samlsp.SP{EntityID: samlPortal + "/saml/second/metadata", ACS: samlPortal + "/saml/second/acs"}
+	if v := e.explain(0, second.Good(us, "_q1", time.Now()).XML()); v.Provider != "second" {
 		t.Errorf("%+v", v)
 	}
 	// Of a stranger, and sent to partner's consumer.
-	stranger := newSAMLIdP(t, "https://stranger.test/").response(e.idp.good())
+	stranger := annas(newIdP(t, "https://stranger.test/"), time.Now()).XML()
 	if v := e.explain(1, stranger); v.Provider != "partner" || !slices.Contains(v.failed(), samlsp.WrongIssuer) || !v.noted("gone.xml") {
 		t.Errorf("%+v", v)
 	}
-	if v := e.explain(1, e.idp.response(e.idp.good()), "--provider", "second"); v.Provider != "second" || !slices.Contains(v.failed(), samlsp.WrongIssuer) {
+	if v := e.explain(1, e.good(), "--provider", "second"); v.Provider != "second" || !slices.Contains(v.failed(), samlsp.WrongIssuer) {
 		t.Errorf("%+v", v)
 	}
 	// A copy of the metadata stands in for what is gone; the addresses are gone's.
-	v := e.explain(1, e.idp.response(e.idp.good()), "--provider", "gone", "--metadata", filepath.Join(e.dir, "idp.xml"))
+	v := e.explain(1, e.good(), "--provider", "gone", "--metadata", filepath.Join(e.dir, "idp.xml"))
 	if v.Provider != "gone" || !slices.Contains(v.failed(), samlsp.WrongDestination) || slices.Contains(v.failed(), samlsp.WrongIssuer) {
 		t.Errorf("%+v", v)
 	}
@@ -272,7 +283,7 @@ func TestSAMLExplainFindsTheProvider(t *testing.T) {
 func TestSAMLExplainUsage(t *testing.T) {
 	t.Parallel()
 	e := newExplaining(t)
-	xml := e.file("r.xml", e.idp.response(e.idp.good()))
+	xml := e.file("r.xml", e.good())
 	for _, c := range map[string]struct {
 		code int
 		why  string
@@ -297,7 +308,7 @@ func TestSAMLExplainReadsJSON(t *testing.T) {
 	e := newExplaining(t)
 	t.Setenv("SP_TEST_METADATA", filepath.Join(e.dir, "idp.xml"))
 	config := e.file("c.json", `{"apps":{"sallyport":{"portal":"`+samlPortal+`","saml":[{"name":"partner","metadata":"{env.SP_TEST_METADATA}"}]}}}`)
-	xml := e.file("r.xml", e.idp.response(e.idp.good()))
+	xml := e.file("r.xml", e.good())
 	r := program(t, e.dir, []string{"SP_TEST_METADATA=" + os.Getenv("SP_TEST_METADATA")}, "saml", "explain", xml, "--config", config)
 	if r.code != 0 || !strings.Contains(r.out, "anna-7") {
 		t.Errorf("%+v", r)
@@ -317,9 +328,7 @@ func TestSAMLExplainSurvivesHostileFiles(t *testing.T) {
 	t.Parallel()
 	e := newExplaining(t)
 	config := e.file("c.json", `{"apps":{"sallyport":{"portal":"`+samlPortal+`","saml":[{"name":"partner","metadata":"`+e.dir+`/idp.xml"}]}}}`)
-	sealed := e.idp.good()
-	sealed.encryptFor = e.ring.SAMLDecryptionKeys()[0].Certificate
-	open, closed := e.idp.response(e.idp.good()), e.idp.response(sealed)
+	open, closed := e.good(), e.sealed()
 	file, err := os.ReadFile(filepath.Join(e.dir, "keys"))
 	if err != nil {
 		t.Fatal(err)
@@ -365,13 +374,12 @@ func TestSAMLExplainRefusesWhatTheGatewayRefuses(t *testing.T) {
 	t.Parallel()
 	e := newExplaining(t)
 	now, judged := time.Now().Truncate(time.Second), 0
-	provider, stranger := samltest.New(t, e.idp.entity), samltest.New(t, "https://stranger.test/")
-	e.file("idp.xml", e.idp.metadata("", provider.Certificates()...))
-	us := samlsp.SP{EntityID: samlEntity, ACS: samlConsumer, SLO: samlPortal + "/saml/partner/slo"}
-	if r := e.run("SAMLResponse="+url.QueryEscape(provider.Good(us, "_q1", now).Encode()), "saml", "explain", "-"); r.code != 0 {
+	provider, stranger := samltest.New(t, e.idp.EntityID), samltest.New(t, "https://stranger.test/")
+	e.file("idp.xml", string(provider.Metadata(withoutLogout)))
+	if r := e.run("SAMLResponse="+url.QueryEscape(provider.Good(samlUs, "_q1", now).Encode()), "saml", "explain", "-"); r.code != 0 {
 		t.Errorf("a good one: %+v", r)
 	}
-	for _, c := range samltest.Hostile(t, provider, stranger, us, "_q1", now) {
+	for _, c := range samltest.Hostile(t, provider, stranger, samlUs, "_q1", now) {
 		group, name, _ := strings.Cut(c.Name, "/")
 		switch {
 		case c.Or != nil, group == "size" && strings.HasPrefix(name, "a"):

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/internal/audit"
 	"github.com/sallyport-auth/sallyport/internal/samlsp"
+	"github.com/sallyport-auth/sallyport/internal/samltest"
 )
 
 func TestSAMLCheckTellsWhatIsKnown(t *testing.T) {
@@ -25,8 +27,8 @@ func TestSAMLCheckTellsWhatIsKnown(t *testing.T) {
 	if v.Metadata.Error != "" || time.Since(v.Metadata.Good) > time.Minute || len(v.Problems)+len(v.Remarks)+len(v.Refusals) > 0 {
 		t.Errorf("%+v", v)
 	}
-	if v.IdP.EntityID != p.entity || !v.IdP.WantsSigned || v.IdP.SignIn["redirect"] != "https://idp.test/sso" || v.IdP.LogoutAnswers["post"] != "https://idp.test/slo" ||
-		len(v.IdP.Certificates) != 1 || v.IdP.Certificates[0].SHA256 != fingerprint(p.cert) || v.IdP.Certificates[0].DaysLeft < 360 {
+	if v.IdP.EntityID != p.EntityID || !v.IdP.WantsSigned || v.IdP.SignIn["redirect"] != p.SSO() || v.IdP.LogoutAnswers["post"] != p.SLO() ||
+		len(v.IdP.Certificates) != 1 || v.IdP.Certificates[0].SHA256 != fingerprint(p.Keys[0].Certificate) || v.IdP.Certificates[0].DaysLeft < 360 {
 		t.Errorf("%+v", v.IdP)
 	}
 	if v.SP.EntityID != samlEntity || v.SP.Consumer != samlConsumer || v.SP.Logout != samlPortal+"/saml/partner/slo" || v.SP.Metadata != samlEntity ||
@@ -41,7 +43,7 @@ func TestSAMLCheckTellsWhatIsKnown(t *testing.T) {
 		t.Error(diff)
 	}
 	out := g.ok(t, "saml", "check", "partner")
-	for _, want := range []string{p.entity, fingerprint(p.cert), samlConsumer, "memberOf", "both ways", "demanded; ours are signed", "CN=idp.test"} {
+	for _, want := range []string{p.EntityID, fingerprint(p.Keys[0].Certificate), samlConsumer, "memberOf", "both ways", "demanded; ours are signed", p.Keys[0].Certificate.Subject.String()} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -54,7 +56,7 @@ func TestSAMLCheckTellsWhatIsKnown(t *testing.T) {
 
 	var list providerList
 	g.json(t, &list, "saml", "list")
-	if len(list.Providers) != 2 || list.Providers[0].EntityID != p.entity || *list.Providers[0].DaysLeft != v.IdP.Certificates[0].DaysLeft || list.Providers[1].Name != "other" {
+	if len(list.Providers) != 2 || list.Providers[0].EntityID != p.EntityID || *list.Providers[0].DaysLeft != v.IdP.Certificates[0].DaysLeft || list.Providers[1].Name != "other" {
 		t.Errorf("%+v", list)
 	}
 	if out := g.ok(t, "saml", "list"); !strings.Contains(out, "Partner Inc.") || !strings.Contains(out, "partner.example") {
@@ -73,21 +75,21 @@ func TestSAMLCommandsWithoutProviders(t *testing.T) {
 // What is good is taken over at once, and what is not leaves the good alone.
 func TestSAMLCheckReadsTheMetadataAtOnce(t *testing.T) {
 	g, p := startFederated(t)
-	newer := p.certificate(time.Now().Add(-time.Minute), time.Now().AddDate(2, 0, 0))
-	over := p.certificate(time.Now().AddDate(-2, 0, 0), time.Now().AddDate(-1, 0, 0))
-	p.write(g.idpFile, p.metadata("", p.cert, newer, over))
+	key, now := p.Keys[0], time.Now()
+	newer, over := key.Certified(now.Add(-time.Minute), now.AddDate(2, 0, 0)), key.Certified(now.AddDate(-2, 0, 0), now.AddDate(-1, 0, 0))
+	write(t, g.idpFile, p.Metadata(samltest.MetadataOptions{SLO: "-", Keys: []*samltest.Key{key, newer, over}}))
 	var v providerCheck
 	g.json(t, &v, "saml", "check", "partner")
 	if len(v.IdP.Certificates) != 3 || v.SingleLogout {
 		t.Errorf("%+v", v.IdP)
 	}
-	if len(v.Problems) != 0 || len(v.Remarks) != 1 || !strings.Contains(v.Remarks[0], fingerprint(over)) || !strings.Contains(v.Remarks[0], "ended") {
+	if len(v.Problems) != 0 || len(v.Remarks) != 1 || !strings.Contains(v.Remarks[0], fingerprint(over.Certificate)) || !strings.Contains(v.Remarks[0], "ended") {
 		t.Errorf("%q %q", v.Problems, v.Remarks)
 	}
 	good := v.Metadata.Good
 	for text, why := range map[string]string{
 		"nonsense": "the metadata cannot be used",
-		newSAMLIdP(t, "https://stranger.test/").metadata(""): "is known from there is of",
+		string(newIdP(t, "https://stranger.test/").Metadata(withoutLogout)): "is known from there is of",
 		"": "no such file",
 	} {
 		if text == "" {
@@ -95,11 +97,11 @@ func TestSAMLCheckReadsTheMetadataAtOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		} else {
-			p.write(g.idpFile, text)
+			write(t, g.idpFile, text)
 		}
 		v = providerCheck{}
 		g.json(t, &v, "saml", "check", "partner")
-		if v.IdP == nil || v.IdP.EntityID != p.entity || !v.Metadata.Good.Equal(good) || !strings.Contains(v.Metadata.Error, why) {
+		if v.IdP == nil || v.IdP.EntityID != p.EntityID || !v.Metadata.Good.Equal(good) || !strings.Contains(v.Metadata.Error, why) {
 			t.Errorf("%q: %+v", why, v.Metadata)
 		}
 		if len(v.Problems) != 0 || !strings.Contains(v.Remarks[0], why) || !strings.Contains(v.Remarks[0], "the good copy of "+when(good)+" stays") {
@@ -110,16 +112,23 @@ func TestSAMLCheckReadsTheMetadataAtOnce(t *testing.T) {
 
 func TestSAMLCheckFailsWhenNobodyCanSignIn(t *testing.T) {
 	g, p := startFederated(t)
-	end := time.Now().Add(1500 * time.Millisecond)
-	p.write(g.idpFile, strings.Replace(p.metadata(""), "<EntityDescriptor ", `<EntityDescriptor validUntil="`+end.UTC().Format(time.RFC3339Nano)+`" `, 1))
-	g.ok(t, "saml", "check", "partner")
+	var end time.Time
+	for span := 2 * time.Second; ; span *= 2 { // until it is read before it ends
+		end = time.Now().Add(span).Truncate(time.Second)
+		write(t, g.idpFile, p.Metadata(samltest.MetadataOptions{SLO: "-", ValidUntil: end}))
+		if r := g.run("", "saml", "check", "partner"); r.code == 0 && time.Now().Before(end) {
+			break
+		} else if span > time.Minute {
+			t.Fatalf("%+v", r)
+		}
+	}
 	time.Sleep(time.Until(end))
 	r := g.run("", "saml", "check", "partner")
 	if r.code != 1 || !strings.HasPrefix(r.out, "PROBLEM: the metadata cannot be had or used now") || !strings.Contains(r.out, "is void since") ||
 		!strings.Contains(r.err, "cannot sign in there") {
 		t.Errorf("%+v", r)
 	}
-	if out := g.ok(t, "saml", "list"); strings.Contains(out, p.entity) {
+	if out := g.ok(t, "saml", "list"); strings.Contains(out, p.EntityID) {
 		t.Errorf("void metadata counts as known:\n%s", out)
 	}
 	if r := g.run("", "saml", "check", "partner", "--json"); r.code != 1 || !strings.HasPrefix(r.out, "{") {
@@ -163,9 +172,9 @@ func TestSAMLCheckShowsTheLastRefusals(t *testing.T) {
 func TestSAMLCheckNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	p := newSAMLIdP(t, "https://idp.test/")
+	p := newIdP(t, "https://idp.test/")
 	idp := func(until time.Time) *samlsp.IdP {
-		return &samlsp.IdP{EntityID: p.entity, Certificates: p.certs(now.Add(-time.Hour), until)}
+		return &samlsp.IdP{EntityID: p.EntityID, Certificates: []*x509.Certificate{p.Keys[0].Certified(now.Add(-time.Hour), until).Certificate}}
 	}
 	far, failed := now.AddDate(1, 0, 0), errors.New("fetching the metadata: 404 Not Found")
 	clock := func(d time.Duration) *time.Duration { return &d }

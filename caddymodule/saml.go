@@ -49,7 +49,9 @@ func (a *App) combinedSignIn() bool {
 }
 
 // hasProvider reports whether a provider is configured.
-func (a *App) hasProvider(name string) bool { return a.providers != nil && a.providers.byName[name] != nil }
+func (a *App) hasProvider(name string) bool {
+	return a.providers != nil && a.providers.byName[name] != nil
+}
 
 // loginProvider is the provider as signing in knows it.
 func (s *SAML) loginProvider() login.Provider {

@@ -33,13 +33,13 @@ func memory(t *testing.T, g *gateway) (now, peak int) {
 	return number("VmRSS"), number("VmHWM")
 }
 
-// TestFloodOfAnswersIsBounded: T95, V31, V44. From one network no more answers
-// are looked at than the limit of forms allows; other networks sign in, and the
-// process does not grow.
+// TestFloodOfAnswersIsBounded: T95, V31, V44, SPEC G2. From one network no more
+// answers that nobody asked for are looked at than the limit of forms allows;
+// people sign in, there and elsewhere, and the process does not grow.
 func TestFloodOfAnswersIsBounded(t *testing.T) {
 	t.Parallel()
-	const window = 20 * time.Second
-	f := startFederation(t, "limits {\n forms 60 20s\n }", idpUsers, idpUsers)
+	const window = 10 * time.Second
+	f := startFederation(t, "limits {\n forms 60 10s\n }", idpUsers, idpUsers)
 	g := f.nodes[0]
 	acs := g.URL("login.test", "/saml/partner/acs")
 	if end := newClient(t, g, "app.test", fromAddress("127.0.9.1")).enter(f.partner, "ada", "/x", "ada@partner.test"); end.Text("user") != "ada" {
@@ -76,21 +76,30 @@ func TestFloodOfAnswersIsBounded(t *testing.T) {
 	got := b.answered(f.partner, "grace", b.half("/x", "grace@partner.test"))
 	inside := newClient(t, f.nodes[1], "app.test", fromAddress("127.0.9.5")) // begun elsewhere, answered from the network that floods
 	held := inside.answered(f.partner, "ada", inside.half("/x", "ada@partner.test"))
-	if a := held.delivered(t, f.nodes[0], fromAddress("127.0.9.66")); a.Status != http.StatusTooManyRequests && time.Since(began) < window {
-		t.Errorf("a good answer from the network that floods: %d to %q", a.Status, a.Location())
+	flood := newClient(t, g, "login.test", fromAddress("127.0.9.66"))
+	rubbish := func() *answer {
+		return flood.Post(acs, url.Values{"SAMLResponse": {garbage[0]}}, "Sec-Fetch-Site: cross-site")
+	}
+	for most := 0; rubbish().Status != http.StatusTooManyRequests; most++ { // a window may have gone by
+		if most > 100 {
+			t.Fatal("more than 100 are looked at, one after the other")
+		}
+	}
+	if end := inside.Follow(held.delivered(t, f.nodes[0], fromAddress("127.0.9.66"))); end.Text("user") != "ada" {
+		t.Errorf("a sign-in from the network that floods ends at %s (%d)", end.URL, end.Status)
 	}
 	if end := b.Follow(got.delivered(t, f.nodes[0], fromAddress("127.0.9.2"))); end.Text("user") != "grace" {
 		t.Errorf("a sign-in from another network ends at %s (%d)", end.URL, end.Status)
 	}
 
 	// The refused ones are not counted, so the window empties.
-	for flooded := time.Now(); ; time.Sleep(time.Second) {
-		a := held.delivered(t, f.nodes[0], fromAddress("127.0.9.66"))
-		if completes(a) {
+	for flooded := time.Now(); ; time.Sleep(200 * time.Millisecond) {
+		a := rubbish()
+		if problem(a) == "technical" {
 			break
 		}
 		if a.Status != http.StatusTooManyRequests || time.Since(flooded) > 2*window {
-			t.Fatalf("the same answer from the network that flooded, %v later: %d to %q", time.Since(flooded), a.Status, a.Location())
+			t.Fatalf("rubbish from the network that flooded, %v later: %d to %q", time.Since(flooded), a.Status, a.Location())
 		}
 	}
 

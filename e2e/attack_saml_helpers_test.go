@@ -2,11 +2,16 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -75,6 +80,8 @@ type federation struct {
 	cluster
 	partner, third *identityProvider
 	sql            *cable // between the nodes and PostgreSQL
+	// stored counts the events that were stored before a crash, by name.
+	stored map[string]int
 }
 
 // unlimited are limits that a test is not about.
@@ -84,7 +91,7 @@ const unlimited = "limits {\n forms 100000 1m\n password_network 100000 10m\n }"
 // metadata that the gateway publishes.
 func startFederation(t *testing.T, limits string, partner, third []idpUser) federation {
 	t.Helper()
-	f := federation{cluster: cluster{app: startApp(t), redis: testtools.Redis(t)}}
+	f := federation{cluster: cluster{app: startApp(t), redis: testtools.Redis(t)}, stored: map[string]int{}}
 	f.partner = startSimpleSAML(t, atHost("idp.partner.test"), withUsers(partner...))
 	f.third = startSimpleSAML(t, atHost("idp.third.test"), withUsers(third...))
 	dsn := testtools.Postgres(t).NewDatabase(t)
@@ -315,13 +322,80 @@ type auditLine struct {
 	Event, Account, Subject, Method, Reason string
 }
 
-// audited are the events, newest first.
+// audited are the events of the kinds that are awaited, newest first, once all
+// are stored that the nodes have counted so far.
 func (f federation) audited(t *testing.T) []auditLine {
 	t.Helper()
-	time.Sleep(600 * time.Millisecond) // they are written within a quarter of a second
-	var list struct{ Events []auditLine }
-	f.json(t, &list, "audit", "--limit", "1000")
-	return list.Events
+	want := maps.Clone(f.stored)
+	for _, g := range f.nodes {
+		text := metrics(t, g)
+		for _, event := range awaited {
+			if m := regexp.MustCompile(`sallyport_audit_events_total\{event="` + event + `"\} (\d+)`).FindStringSubmatch(text); m != nil {
+				n, _ := strconv.Atoi(m[1])
+				want[event] += n
+			}
+		}
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		var list struct{ Events []auditLine }
+		f.json(t, &list, "audit", "--limit", "1000")
+		lacking := ""
+		for event, n := range counts(list.Events) {
+			if n < want[event] {
+				lacking = fmt.Sprintf("%d %s of %d", n, event, want[event])
+			}
+		}
+		if lacking == "" {
+			return slices.DeleteFunc(list.Events, func(e auditLine) bool { return !slices.Contains(awaited, e.Event) })
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("stored within 20 s: %s", lacking)
+		}
+	}
+}
+
+// awaited are the kinds of events that audited waits for.
+var awaited = []string{"sso_refused", "break_glass_used"}
+
+// counts are how many there are of each awaited kind.
+func counts(events []auditLine) map[string]int {
+	n := map[string]int{}
+	for _, event := range awaited {
+		n[event] = 0
+	}
+	for _, e := range events {
+		if _, is := n[e.Event]; is {
+			n[e.Event]++
+		}
+	}
+	return n
+}
+
+// crash kills both nodes and starts them again.
+func (f federation) crash(t *testing.T) {
+	t.Helper()
+	maps.Copy(f.stored, counts(f.audited(t)))
+	for _, g := range f.nodes {
+		g.Kill()
+	}
+	for _, g := range f.nodes {
+		g.Restart()
+		f.ready(t, g)
+	}
+}
+
+// gone fails where a node lets a browser in by a request that began more than
+// two seconds after this was called.
+func (f federation) gone(t *testing.T, what string, browsers ...*client) {
+	t.Helper()
+	began := time.Now()
+	for _, b := range browsers {
+		for asked := time.Now(); f.user(b) != ""; asked = time.Now() {
+			if asked.Sub(began) > 2*time.Second {
+				t.Fatalf("signed in two seconds after %s", what)
+			}
+		}
+	}
 }
 
 // refusals counts the events of refused answers by the first word of the reason.

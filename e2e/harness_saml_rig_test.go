@@ -91,10 +91,10 @@ type rig struct {
 	key idpKey // of the dummy service
 }
 
-func startRig(t *testing.T, ip string, p *identityProvider) *rig {
+func startRig(t *testing.T, p *identityProvider, opts ...browserOption) *rig {
 	t.Helper()
 	r := &rig{t: t, p: p, app: startApp(t), key: newIdPKey(t)}
-	r.g = startGateway(t, rigSite+p.Site(), withApp(r.app), withHTTPS(ip))
+	r.g = startGateway(t, rigSite+p.Site(), withApp(r.app), withHTTPS(nodeIP()))
 	p.Behind(r.g)
 	r.app.Handle(func(w http.ResponseWriter, q *http.Request) bool {
 		switch {
@@ -109,8 +109,22 @@ func startRig(t *testing.T, ip string, p *identityProvider) *rig {
 		return false
 	})
 	p.Trust(r.metadata(), spSettings{})
-	r.b = startBrowser(t, trusting(r.g))
+	r.b = startBrowser(t, append(opts, trusting(r.g))...)
 	return r
+}
+
+// part runs a test in a browser with cookies of its own, of a service that the
+// provider treats as ever.
+func (r *rig) part(name string, test func(*testing.T, *rig)) {
+	r.t.Helper()
+	r.t.Run(name, func(t *testing.T) {
+		own := *r
+		own.t = t
+		own.p.Trust(r.metadata(), spSettings{})
+		own.b = r.b.Another()
+		own.b.t = t
+		test(t, &own)
+	})
 }
 
 func (r *rig) entityID() string { return r.g.URL("sp.example.test", "/metadata") }
@@ -276,123 +290,124 @@ func (r *rig) posted() (got samlResponse, request seen, relayState string) {
 	return got, request, relayState
 }
 
-// bothProviders runs a test with each provider, on addresses that begin at
-// 127.0.0.first.
-func bothProviders(t *testing.T, first int, test func(*testing.T, *rig), opts ...idpOption) {
+// TestRigProvider: one provider of each kind, its gateway and its browser
+// process serve all parts. The last one ends and restarts them.
+func TestRigProvider(t *testing.T) {
 	t.Parallel()
-	for i, start := range []func(testing.TB, ...idpOption) *identityProvider{startSimpleSAML, startSAMLP} {
-		p := start(t, opts...)
-		t.Run(p.Name, func(t *testing.T) {
-			test(t, startRig(t, fmt.Sprintf("127.0.0.%d", first+i), p))
+	for name, start := range providers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := startRig(t, start(t))
+			r.part("posts from another site, without Lax cookies", rigPosts)
+			r.part("does as its settings say", rigSettings)
+			r.part("refuses people", rigRefuses)
+			r.part("signs out and is asked to", rigSignsOut)
+			r.part("changes its key", rigChangesItsKey)
 		})
 	}
 }
 
 // What Lax means here is what the product's pages have to live with: the
 // provider's POST brings no cookie of ours, the next GET does.
-func TestRigProviderPostsFromAnotherSiteWithoutLaxCookies(t *testing.T) {
-	bothProviders(t, 201, func(t *testing.T, r *rig) {
-		ada := r.p.User("ada")
-		r.b.Open(r.g.URL("sp.example.test", "/cookies"))
-		r.b.Open(r.request("_first", ""))
-		r.p.SignInAs(r.b, "ada", "wrong", r.p.Host)
-		if !r.b.Has("#password") {
-			t.Fatalf("after a wrong password: %s", r.b.describe())
+func rigPosts(t *testing.T, r *rig) {
+	ada := r.p.User("ada")
+	r.b.Open(r.g.URL("sp.example.test", "/cookies"))
+	r.b.Open(r.request("_first", ""))
+	r.p.SignInAs(r.b, "ada", "wrong", r.p.Host)
+	if !r.b.Has("#password") {
+		t.Fatalf("after a wrong password: %s", r.b.describe())
+	}
+	r.p.SignIn(r.b, "ada", "/after")
+	r.b.Clean()
+	got, request, relayState := r.posted()
+	if request.Header.Get("Sec-Fetch-Site") != "cross-site" || request.Header.Get("Cookie") != "none=1" {
+		t.Errorf("the POST: Sec-Fetch-Site %q, Cookie %q", request.Header.Get("Sec-Fetch-Site"), request.Header.Get("Cookie"))
+	}
+	if origin := request.Header.Get("Origin"); origin != r.p.URL("") && origin != "null" {
+		t.Errorf("the POST: Origin %q", origin)
+	}
+	if after := r.app.Last(); after.URI != "/after" || !strings.Contains(after.Header.Get("Cookie"), "lax=1") {
+		t.Errorf("the GET after it: %s, Cookie %q", after.URI, after.Header.Get("Cookie"))
+	}
+	if got.InResponseTo != "_first" || relayState != "state of _first" || got.Destination != r.acs() || got.Signed == nil {
+		t.Errorf("the response: %+v, RelayState %q", got, relayState)
+	}
+	a := got.Assertion
+	if a == nil || a.Signed == nil {
+		t.Fatalf("no signed assertion: %+v", got)
+	}
+	if a.Audience != r.entityID() || a.Recipient.Value != r.acs() || a.Context.SessionIndex == "" {
+		t.Errorf("the assertion: %+v", a)
+	}
+	if a.NameID.Format != persistentNameID || a.NameID.Value != ada.Subject {
+		t.Errorf("NameID %+v", a.NameID)
+	}
+	for name, want := range map[string][]string{
+		"uid": {"ada"}, "mail": {ada.Mail}, "displayName": {ada.Display}, "groups": ada.Groups, "subject": nil,
+	} {
+		if values := got.attribute(name); strings.Join(values, "|") != strings.Join(want, "|") {
+			t.Errorf("attribute %s: %q, want %q", name, values, want)
 		}
-		r.p.SignIn(r.b, "ada", "/after")
-		r.b.Clean()
-		got, request, relayState := r.posted()
-		if request.Header.Get("Sec-Fetch-Site") != "cross-site" || request.Header.Get("Cookie") != "none=1" {
-			t.Errorf("the POST: Sec-Fetch-Site %q, Cookie %q", request.Header.Get("Sec-Fetch-Site"), request.Header.Get("Cookie"))
-		}
-		if origin := request.Header.Get("Origin"); origin != r.p.URL("") && origin != "null" {
-			t.Errorf("the POST: Origin %q", origin)
-		}
-		if after := r.app.Last(); after.URI != "/after" || !strings.Contains(after.Header.Get("Cookie"), "lax=1") {
-			t.Errorf("the GET after it: %s, Cookie %q", after.URI, after.Header.Get("Cookie"))
-		}
-		if got.InResponseTo != "_first" || relayState != "state of _first" || got.Destination != r.acs() || got.Signed == nil {
-			t.Errorf("the response: %+v, RelayState %q", got, relayState)
-		}
-		a := got.Assertion
-		if a == nil || a.Signed == nil {
-			t.Fatalf("no signed assertion: %+v", got)
-		}
-		if a.Audience != r.entityID() || a.Recipient.Value != r.acs() || a.Context.SessionIndex == "" {
-			t.Errorf("the assertion: %+v", a)
-		}
-		if a.NameID.Format != persistentNameID || a.NameID.Value != ada.Subject {
-			t.Errorf("NameID %+v", a.NameID)
-		}
-		for name, want := range map[string][]string{
-			"uid": {"ada"}, "mail": {ada.Mail}, "displayName": {ada.Display}, "groups": ada.Groups, "subject": nil,
-		} {
-			if values := got.attribute(name); strings.Join(values, "|") != strings.Join(want, "|") {
-				t.Errorf("attribute %s: %q, want %q", name, values, want)
-			}
-		}
-	})
+	}
 }
 
-func TestRigProviderDoesAsItsSettingsSay(t *testing.T) {
-	bothProviders(t, 203, func(t *testing.T, r *rig) {
-		r.p.Trust(r.metadata(), spSettings{Signs: signsAssertion, NameID: emailNameID})
-		r.b.Open(r.request("_mail", ""))
-		r.p.SignIn(r.b, "grace", "/after")
-		got, _, _ := r.posted()
-		if got.Signed != nil || got.Assertion == nil || got.Assertion.Signed == nil {
-			t.Errorf("only the assertion was to be signed: %+v", got)
-		} else if id := got.Assertion.NameID; id.Format != emailNameID || id.Value != r.p.User("grace").Mail {
-			t.Errorf("NameID %+v", id)
-		}
+func rigSettings(t *testing.T, r *rig) {
+	r.p.Trust(r.metadata(), spSettings{Signs: signsAssertion, NameID: emailNameID})
+	r.b.Open(r.request("_mail", ""))
+	r.p.SignIn(r.b, "grace", "/after")
+	got, _, _ := r.posted()
+	if got.Signed != nil || got.Assertion == nil || got.Assertion.Signed == nil {
+		t.Errorf("only the assertion was to be signed: %+v", got)
+	} else if id := got.Assertion.NameID; id.Format != emailNameID || id.Value != r.p.User("grace").Mail {
+		t.Errorf("NameID %+v", id)
+	}
 
-		// Grace is known at the provider now, so that nobody is asked.
-		r.p.Trust(r.metadata(), spSettings{Signs: signsResponse})
-		r.openTo(r.request("_response", ""), "/after")
-		if got, _, _ = r.posted(); got.InResponseTo != "_response" || got.Signed == nil || got.Assertion == nil || got.Assertion.Signed != nil {
-			t.Errorf("only the response was to be signed: %+v", got)
-		}
+	// Grace is known at the provider now, so that nobody is asked.
+	r.p.Trust(r.metadata(), spSettings{Signs: signsResponse})
+	r.openTo(r.request("_response", ""), "/after")
+	if got, _, _ = r.posted(); got.InResponseTo != "_response" || got.Signed == nil || got.Assertion == nil || got.Assertion.Signed != nil {
+		t.Errorf("only the response was to be signed: %+v", got)
+	}
 
-		r.p.Trust(r.metadata(), spSettings{Encrypt: true})
-		r.openTo(r.request("_secret", ""), "/after")
-		if got, _, _ = r.posted(); got.InResponseTo != "_secret" || got.Assertion != nil || got.Encrypted == nil {
-			t.Errorf("not encrypted: %+v", got)
-		}
+	r.p.Trust(r.metadata(), spSettings{Encrypt: true})
+	r.openTo(r.request("_secret", ""), "/after")
+	if got, _, _ = r.posted(); got.InResponseTo != "_secret" || got.Assertion != nil || got.Encrypted == nil {
+		t.Errorf("not encrypted: %+v", got)
+	}
 
-		if r.p.Name == "SimpleSAMLphp" {
-			r.p.Trust(r.metadata(), spSettings{OIDNames: true})
-			r.openTo(r.request("_oids", ""), "/after")
-			if got, _, _ = r.posted(); got.InResponseTo != "_oids" || len(got.attribute("urn:oid:0.9.2342.19200300.100.1.3")) != 1 || got.attribute("mail") != nil {
-				t.Errorf("attributes by OID: %+v", got.Assertion)
-			}
+	if r.p.Name == "SimpleSAMLphp" {
+		r.p.Trust(r.metadata(), spSettings{OIDNames: true})
+		r.openTo(r.request("_oids", ""), "/after")
+		if got, _, _ = r.posted(); got.InResponseTo != "_oids" || len(got.attribute("urn:oid:0.9.2342.19200300.100.1.3")) != 1 || got.attribute("mail") != nil {
+			t.Errorf("attributes by OID: %+v", got.Assertion)
 		}
-		if r.p.Name == "samlp" {
-			const cipher = "http://www.w3.org/2001/04/xmlenc#aes256-cbc"
-			r.p.Trust(r.metadata(), spSettings{Encrypt: true, Cipher: cipher})
-			r.openTo(r.request("_old", ""), "/after")
-			if got, _, _ = r.posted(); got.InResponseTo != "_old" || got.Encrypted == nil || got.Encrypted.Method.Algorithm != cipher {
-				t.Errorf("not encrypted as told: %+v", got)
-			}
+	}
+	if r.p.Name == "samlp" {
+		const cipher = "http://www.w3.org/2001/04/xmlenc#aes256-cbc"
+		r.p.Trust(r.metadata(), spSettings{Encrypt: true, Cipher: cipher})
+		r.openTo(r.request("_old", ""), "/after")
+		if got, _, _ = r.posted(); got.InResponseTo != "_old" || got.Encrypted == nil || got.Encrypted.Method.Algorithm != cipher {
+			t.Errorf("not encrypted as told: %+v", got)
 		}
+	}
 
-		// Of its own accord, without a request.
-		r.p.Trust(r.metadata(), spSettings{})
-		r.openTo(r.p.SignInURL(r.entityID(), "/from/the/provider"), "/after")
-		if got, _, relayState := r.posted(); got.InResponseTo != "" || got.Assertion == nil || relayState != "/from/the/provider" {
-			t.Errorf("of the provider's own accord: %+v, RelayState %q", got, relayState)
-		}
+	// Of its own accord, without a request.
+	r.p.Trust(r.metadata(), spSettings{})
+	r.openTo(r.p.SignInURL(r.entityID(), "/from/the/provider"), "/after")
+	if got, _, relayState := r.posted(); got.InResponseTo != "" || got.Assertion == nil || relayState != "/from/the/provider" {
+		t.Errorf("of the provider's own accord: %+v, RelayState %q", got, relayState)
+	}
 
-		r.p.Trust(r.metadata(), spSettings{SignedRequests: true})
-		before := r.app.Count()
-		r.b.Open(r.request("_unsigned", ""))
-		if !strings.HasPrefix(r.b.URL(), r.p.URL("/")) || r.app.Count() != before {
-			t.Errorf("an unsigned request was answered: %s", r.b.describe())
-		}
-		r.openTo(r.address(r.sso(), "SAMLRequest", r.authnRequest("_signed", ""), "s", &r.key), "/after")
-		if got, _, _ = r.posted(); got.InResponseTo != "_signed" || got.Assertion == nil {
-			t.Errorf("a signed request: %+v", got)
-		}
-	})
+	r.p.Trust(r.metadata(), spSettings{SignedRequests: true})
+	before := r.app.Count()
+	r.b.Open(r.request("_unsigned", ""))
+	if !strings.HasPrefix(r.b.URL(), r.p.URL("/")) || r.app.Count() != before {
+		t.Errorf("an unsigned request was answered: %s", r.b.describe())
+	}
+	r.openTo(r.address(r.sso(), "SAMLRequest", r.authnRequest("_signed", ""), "s", &r.key), "/after")
+	if got, _, _ = r.posted(); got.InResponseTo != "_signed" || got.Assertion == nil {
+		t.Errorf("a signed request: %+v", got)
+	}
 }
 
 // openTo opens an address that leads on by itself.
@@ -402,77 +417,73 @@ func (r *rig) openTo(address, to string) {
 	r.p.excuse(r.b)
 }
 
-func TestRigProviderRefusesPeople(t *testing.T) {
-	bothProviders(t, 205, func(t *testing.T, r *rig) {
-		r.b.Open(r.request("_denied", ""))
-		r.p.SignIn(r.b, "mallory", "/after")
-		got, _, _ := r.posted()
-		if codes := got.Status.Value + " " + got.Status.Sub.Value; got.Assertion != nil || got.InResponseTo != "_denied" || !strings.Contains(codes, ":RequestDenied") {
-			t.Errorf("mallory: %+v", got)
+func rigRefuses(t *testing.T, r *rig) {
+	r.b.Open(r.request("_denied", ""))
+	r.p.SignIn(r.b, "mallory", "/after")
+	got, _, _ := r.posted()
+	if codes := got.Status.Value + " " + got.Status.Sub.Value; got.Assertion != nil || got.InResponseTo != "_denied" || !strings.Contains(codes, ":RequestDenied") {
+		t.Errorf("mallory: %+v", got)
+	}
+	again := &rig{t: t, p: r.p, g: r.g, app: r.app, key: r.key, b: r.b.Another()}
+	if r.p.Name == "samlp" {
+		again.b.Open(r.request("_cancelled", ""))
+		r.p.Cancel(again.b, "/after")
+		if got, _, _ = r.posted(); got.InResponseTo != "_cancelled" || !strings.HasSuffix(got.Status.Value, ":Responder") {
+			t.Errorf("cancelled: %+v", got)
 		}
-		again := &rig{t: t, p: r.p, g: r.g, app: r.app, key: r.key, b: r.b.Another()}
-		if r.p.Name == "samlp" {
-			again.b.Open(r.request("_cancelled", ""))
-			r.p.Cancel(again.b, "/after")
-			if got, _, _ = r.posted(); got.InResponseTo != "_cancelled" || !strings.HasSuffix(got.Status.Value, ":Responder") {
-				t.Errorf("cancelled: %+v", got)
-			}
-			return
-		}
-		again.openTo(r.request("_passive", `IsPassive="true"`), "/after")
-		if got, _, _ = r.posted(); got.InResponseTo != "_passive" || !strings.HasSuffix(got.Status.Sub.Value, ":NoPassive") {
-			t.Errorf("passive: %+v", got)
-		}
-	})
+		return
+	}
+	again.openTo(r.request("_passive", `IsPassive="true"`), "/after")
+	if got, _, _ = r.posted(); got.InResponseTo != "_passive" || !strings.HasSuffix(got.Status.Sub.Value, ":NoPassive") {
+		t.Errorf("passive: %+v", got)
+	}
 }
 
 // Signing out goes both ways, each message by HTTP-Redirect and signed.
-func TestRigProviderSignsOutAndIsAskedTo(t *testing.T) {
-	bothProviders(t, 207, func(t *testing.T, r *rig) {
-		slo := rigLocation(t, string(r.p.Metadata()), "SingleLogoutService")
-		out := r.g.URL("sp.example.test", "/out")
+func rigSignsOut(t *testing.T, r *rig) {
+	slo := rigLocation(t, string(r.p.Metadata()), "SingleLogoutService")
+	out := r.g.URL("sp.example.test", "/out")
 
-		// The provider begins, the service answers.
-		r.b.Open(r.request("_in", ""))
-		r.p.SignIn(r.b, "ada", "/after")
-		in, _, _ := r.posted()
-		r.openTo(r.p.SignOutURL(out), "/slo?")
-		asked, v := r.logout("SAMLRequest")
-		if asked.XMLName.Local != "LogoutRequest" || asked.NameID != r.p.User("ada").Subject || asked.SessionIndex != in.Assertion.Context.SessionIndex {
-			t.Errorf("the provider's request: %+v", asked)
-		}
-		answer := r.message("LogoutResponse", "_done", slo, fmt.Sprintf("InResponseTo=%q", asked.ID),
-			`<samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status>`)
-		end := out
-		if r.p.Name == "samlp" {
-			end = r.p.URL("/slo")
-		}
-		r.openTo(r.address(slo, "SAMLResponse", answer, v.Get("RelayState"), &r.key), end)
+	// The provider begins, the service answers.
+	r.b.Open(r.request("_in", ""))
+	r.p.SignIn(r.b, "ada", "/after")
+	in, _, _ := r.posted()
+	r.openTo(r.p.SignOutURL(out), "/slo?")
+	asked, v := r.logout("SAMLRequest")
+	if asked.XMLName.Local != "LogoutRequest" || asked.NameID != r.p.User("ada").Subject || asked.SessionIndex != in.Assertion.Context.SessionIndex {
+		t.Errorf("the provider's request: %+v", asked)
+	}
+	answer := r.message("LogoutResponse", "_done", slo, fmt.Sprintf("InResponseTo=%q", asked.ID),
+		`<samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status>`)
+	end := out
+	if r.p.Name == "samlp" {
+		end = r.p.URL("/slo")
+	}
+	r.openTo(r.address(slo, "SAMLResponse", answer, v.Get("RelayState"), &r.key), end)
 
-		// The service begins, and the provider no longer knows the person.
-		r.b.Open(r.request("_again", ""))
-		r.p.SignIn(r.b, "ada", "/after")
-		in, _, _ = r.posted()
-		ask := func(id string, key *idpKey) string {
-			name := in.Assertion.NameID
-			content := fmt.Sprintf(`<saml:NameID Format=%q>%s</saml:NameID><samlp:SessionIndex>%s</samlp:SessionIndex>`,
-				name.Format, name.Value, in.Assertion.Context.SessionIndex)
-			return r.address(slo, "SAMLRequest", r.message("LogoutRequest", id, slo, "", content), "back", key)
-		}
-		other := newIdPKey(t)
-		r.b.Open(ask("_forged", &other))
-		if !strings.HasPrefix(r.b.URL(), slo) {
-			t.Errorf("a request of another's key was followed: %s", r.b.describe())
-		}
-		r.openTo(ask("_out", &r.key), "/slo?SAMLResponse=")
-		if done, v := r.logout("SAMLResponse"); done.InResponseTo != "_out" || !strings.HasSuffix(done.Status.Value, ":Success") || v.Get("RelayState") != "back" {
-			t.Errorf("the provider's answer: %+v", done)
-		}
-		r.b.Open(r.request("_third", ""))
-		if !r.b.Has("#password") {
-			t.Errorf("after signing out: %s", r.b.describe())
-		}
-	})
+	// The service begins, and the provider no longer knows the person.
+	r.b.Open(r.request("_again", ""))
+	r.p.SignIn(r.b, "ada", "/after")
+	in, _, _ = r.posted()
+	ask := func(id string, key *idpKey) string {
+		name := in.Assertion.NameID
+		content := fmt.Sprintf(`<saml:NameID Format=%q>%s</saml:NameID><samlp:SessionIndex>%s</samlp:SessionIndex>`,
+			name.Format, name.Value, in.Assertion.Context.SessionIndex)
+		return r.address(slo, "SAMLRequest", r.message("LogoutRequest", id, slo, "", content), "back", key)
+	}
+	other := newIdPKey(t)
+	r.b.Open(ask("_forged", &other))
+	if !strings.HasPrefix(r.b.URL(), slo) {
+		t.Errorf("a request of another's key was followed: %s", r.b.describe())
+	}
+	r.openTo(ask("_out", &r.key), "/slo?SAMLResponse=")
+	if done, v := r.logout("SAMLResponse"); done.InResponseTo != "_out" || !strings.HasSuffix(done.Status.Value, ":Success") || v.Get("RelayState") != "back" {
+		t.Errorf("the provider's answer: %+v", done)
+	}
+	r.b.Open(r.request("_third", ""))
+	if !r.b.Has("#password") {
+		t.Errorf("after signing out: %s", r.b.describe())
+	}
 }
 
 // fetchTrusting fetches an address that has the certificate in a file.
@@ -495,67 +506,70 @@ func fetchTrusting(file, address string) (string, error) {
 }
 
 func TestRigProviderWorksWithoutScripts(t *testing.T) {
-	bothProviders(t, 211, func(t *testing.T, r *rig) {
-		r.b = startBrowser(t, trusting(r.g), withoutScripts)
-		r.b.Open(r.request("_plain", ""))
-		r.p.SignIn(r.b, "ada", "/after")
-		r.b.Clean()
-		got, request, _ := r.posted()
-		if got.InResponseTo != "_plain" || request.Header.Get("Sec-Fetch-Site") != "cross-site" || got.Assertion == nil || got.Assertion.NameID.Value != "s-1" {
-			t.Errorf("the answer: %+v", got)
-		}
-	}, atHost("login.third.test"), withUsers(idpUser{Name: "ada", Password: "another", Subject: "s-1", Mail: "ada@third.test"}))
+	t.Parallel()
+	for name, start := range providers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ada := idpUser{Name: "ada", Password: "another", Subject: "s-1", Mail: "ada@third.test"}
+			r := startRig(t, start(t, atHost("login.third.test"), withUsers(ada)), withoutScripts)
+			r.b.Open(r.request("_plain", ""))
+			r.p.SignIn(r.b, "ada", "/after")
+			r.b.Clean()
+			got, request, _ := r.posted()
+			if got.InResponseTo != "_plain" || request.Header.Get("Sec-Fetch-Site") != "cross-site" || got.Assertion == nil || got.Assertion.NameID.Value != "s-1" {
+				t.Errorf("the answer: %+v", got)
+			}
+		})
+	}
 }
 
-func TestRigProviderChangesItsKey(t *testing.T) {
-	bothProviders(t, 209, func(t *testing.T, r *rig) {
-		certificates := func() (signing int, all string) {
-			all = strings.Join(strings.Fields(newClient(t, r.g, r.p.Host).Get(r.p.MetadataURL).Body), "")
-			return strings.Count(all, `use="signing"`), all
+func rigChangesItsKey(t *testing.T, r *rig) {
+	certificates := func() (signing int, all string) {
+		all = strings.Join(strings.Fields(newClient(t, r.g, r.p.Host).Get(r.p.MetadataURL).Body), "")
+		return strings.Count(all, `use="signing"`), all
+	}
+	has := func(text string, k idpKey) bool {
+		block, _ := pem.Decode([]byte(k.certificate))
+		return strings.Contains(text, base64.StdEncoding.EncodeToString(block.Bytes))
+	}
+	old := r.p.key
+	if n, text := certificates(); n != 1 || !has(text, old) {
+		t.Errorf("at first: %d certificates\n%s", n, text)
+	}
+	if r.p.announces {
+		r.p.RotateBoth()
+		if n, text := certificates(); n != 2 || !has(text, old) || !has(text, *r.p.next) {
+			t.Errorf("both: %d certificates\n%s", n, text)
 		}
-		has := func(text string, k idpKey) bool {
-			block, _ := pem.Decode([]byte(k.certificate))
-			return strings.Contains(text, base64.StdEncoding.EncodeToString(block.Bytes))
-		}
-		old := r.p.key
-		if n, text := certificates(); n != 1 || !has(text, old) {
-			t.Errorf("at first: %d certificates\n%s", n, text)
-		}
-		if r.p.announces {
-			r.p.RotateBoth()
-			if n, text := certificates(); n != 2 || !has(text, old) || !has(text, *r.p.next) {
-				t.Errorf("both: %d certificates\n%s", n, text)
-			}
-		}
-		r.p.Rotate()
-		if n, text := certificates(); n != 1 || has(text, old) || !has(text, r.p.key) {
-			t.Errorf("afterwards: %d certificates\n%s", n, text)
-		}
+	}
+	r.p.Rotate()
+	if n, text := certificates(); n != 1 || has(text, old) || !has(text, r.p.key) {
+		t.Errorf("afterwards: %d certificates\n%s", n, text)
+	}
 
-		// The same text where the gateway fetches it, and as a file.
-		address, certificate := r.p.ServeMetadata()
-		served, err := fetchTrusting(certificate, address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		file, err := os.ReadFile(r.p.MetadataFile())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := newClient(t, r.g, r.p.Host).Get(r.p.MetadataURL).Body; served != got || string(file) != got {
-			t.Errorf("the metadata through the gateway:\n%s\nserved:\n%s\nin the file:\n%s", got, served, file)
-		}
+	// The same text where the gateway fetches it, and as a file.
+	address, certificate := r.p.ServeMetadata()
+	served, err := fetchTrusting(certificate, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile(r.p.MetadataFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := newClient(t, r.g, r.p.Host).Get(r.p.MetadataURL).Body; served != got || string(file) != got {
+		t.Errorf("the metadata through the gateway:\n%s\nserved:\n%s\nin the file:\n%s", got, served, file)
+	}
 
-		r.p.Kill()
-		if status := newClient(t, r.g, r.p.Host).Get(r.p.MetadataURL).Status; status != http.StatusBadGateway {
-			t.Errorf("without the provider: %d", status)
-		}
-		r.p.Restart()
-		r.g.Restart()
-		r.b.Open(r.request("_later", ""))
-		r.p.SignIn(r.b, "ada", "/after")
-		if got, _, _ := r.posted(); got.InResponseTo != "_later" || got.Assertion == nil {
-			t.Errorf("after both were restarted: %+v", got)
-		}
-	})
+	r.p.Kill()
+	if status := newClient(t, r.g, r.p.Host).Get(r.p.MetadataURL).Status; status != http.StatusBadGateway {
+		t.Errorf("without the provider: %d", status)
+	}
+	r.p.Restart()
+	r.g.Restart()
+	r.b.Open(r.request("_later", ""))
+	r.p.SignIn(r.b, "ada", "/after")
+	if got, _, _ := r.posted(); got.InResponseTo != "_later" || got.Assertion == nil {
+		t.Errorf("after both were restarted: %+v", got)
+	}
 }

@@ -3,7 +3,6 @@ package e2e
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -122,40 +121,7 @@ func installSAMLP(npm string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
+	// The lock file has the sum of every package.
 	sum := sha256.Sum256(lock)
-	kept := filepath.Join(cache, "sallyport-tests", "samlp-"+hex.EncodeToString(sum[:8]))
-	modules := filepath.Join(kept, "node_modules")
-	if _, err := os.Stat(modules); err == nil {
-		return modules, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(kept), 0o755); err != nil {
-		return "", err
-	}
-	// Beside its place, so that what is half there is never taken for all.
-	dir, err := os.MkdirTemp(filepath.Dir(kept), "samlp-new-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
-	for name, text := range map[string][]byte{"package.json": manifest, "package-lock.json": lock} {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-			return "", err
-		}
-	}
-	// The lock file has the sum of every package; none of their scripts runs.
-	cmd := exec.Command(npm, "ci", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts")
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("npm: %w\n%s", err, out)
-	}
-	if err := os.Rename(dir, kept); err != nil {
-		if _, there := os.Stat(modules); there != nil { // else another process was faster
-			return "", err
-		}
-	}
-	return modules, nil
+	return npmModules(npm, "samlp-"+hex.EncodeToString(sum[:8]), map[string][]byte{"package.json": manifest, "package-lock.json": lock}, "ci")
 }

@@ -142,14 +142,33 @@ func startSSO(t *testing.T, p *identityProvider, setup ssoSetup) *ssoStory {
 	return s
 }
 
+// providers start the two identity providers.
+var providers = map[string]func(testing.TB, ...idpOption) *identityProvider{
+	"SimpleSAMLphp": startSimpleSAML, "samlp": startSAMLP,
+}
+
 // eachProvider runs a story with each of the two providers.
 func eachProvider(t *testing.T, setup ssoSetup, story func(*testing.T, *ssoStory)) {
 	t.Parallel()
-	for name, start := range map[string]func(testing.TB, ...idpOption) *identityProvider{
-		"SimpleSAMLphp": startSimpleSAML, "samlp": startSAMLP,
-	} {
-		t.Run(name, func(t *testing.T) { story(t, startSSO(t, start(t), setup)) })
+	for name, start := range providers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			story(t, startSSO(t, start(t), setup))
+		})
 	}
+}
+
+// withBothProviders runs a story with the two providers at the same time, for
+// one that mostly waits: it takes no test's place meanwhile but its own.
+func withBothProviders(t *testing.T, setup ssoSetup, story func(*testing.T, *ssoStory)) {
+	t.Parallel()
+	var both sync.WaitGroup
+	for name, start := range providers {
+		both.Go(func() {
+			t.Run(name, func(t *testing.T) { story(t, startSSO(t, start(t), setup)) })
+		})
+	}
+	both.Wait()
 }
 
 // waitKnown waits until the gateway has read the provider's metadata, which it

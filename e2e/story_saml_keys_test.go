@@ -14,7 +14,7 @@ func TestProviderChangesItsKeyWhileTheGatewayRuns(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it waits for the next look at the metadata, a minute")
 	}
-	eachProvider(t, ssoSetup{saml: "refresh 1m"}, func(t *testing.T, s *ssoStory) {
+	withBothProviders(t, ssoSetup{saml: "refresh 1m"}, func(t *testing.T, s *ssoStory) {
 		s.signIn("ada", s.wiki("/first"))
 
 		good, err := os.ReadFile(s.file)

@@ -161,9 +161,7 @@ func TestLogoutIsNotLostWithTheStore(t *testing.T) {
 	s := authtest.New(t, withProviders())
 	store := &flaky{Sessions: s.Short}
 	s.Machine.Sessions = store
-	l := login.ProviderLogout{
-		Provider: "partner", Entity: "https://idp.partner.example", ID: "_1", Until: s.Clock.Now().Add(time.Minute), NameID: "id-of-ann",
-	}
+	l := annsLogout(s, "_1")
 	in, err := arrives(s, s.Client(), asserts(s, "ann", "ann@partner.example"))
 	s.Must(err)
 	store.list = true
@@ -233,17 +231,11 @@ func TestBreakGlassByLinkRaisesTheAlarm(t *testing.T) {
 func TestLogoutAfterAStepUpEndsTheSession(t *testing.T) {
 	t.Parallel()
 	s := authtest.New(t, withProviders())
-	c := s.Client()
-	in, err := arrives(s, c, asserts(s, "ann", "ann@partner.example"))
-	s.Must(err)
-	s.Clock.Advance(11 * time.Minute)
+	c, in := staleAnn(s)
 	p := s.Person(in)
-	f, err := s.Machine.BeginStepUp(ctx, c, p, "/account/security")
-	s.Must(err)
-	f, err = s.Machine.StepUpBySSO(ctx, p, f)
-	s.Must(err)
+	f := stepUpBySSO(s, c, p)
 	until := s.Clock.Now().Add(30 * time.Minute)
-	f, err = answered(s, c, f, asserts(s, "ann", "ann@partner.example", func(as *login.Asserted) { as.SSO.Index, as.SessionUntil = "index-2", until }))
+	f, err := answered(s, c, f, asserts(s, "ann", "ann@partner.example", func(as *login.Asserted) { as.SSO.Index, as.SessionUntil = "index-2", until }))
 	s.Must(err)
 	cred, err := s.Machine.FinishStepUp(ctx, c, p, f, authtest.Place())
 	s.Must(err)
@@ -252,9 +244,7 @@ func TestLogoutAfterAStepUpEndsTheSession(t *testing.T) {
 	if now.Expires.After(until) {
 		t.Errorf("the session lasts until %s, the provider's until %s", now.Expires, until)
 	}
-	n, err := s.Machine.EndByProvider(ctx, s.Client(), login.ProviderLogout{
-		Provider: "partner", Entity: "https://idp.partner.example", ID: "_x", Until: s.Clock.Now().Add(time.Minute), NameID: "id-of-ann", Indexes: []string{"index-2"},
-	})
+	n, err := s.Machine.EndByProvider(ctx, s.Client(), annsLogout(s, "_x", "index-2"))
 	if _, gone := s.Short.Session(ctx, cred.ID); n != 1 || err != nil || !errors.Is(gone, session.ErrNotFound) {
 		t.Errorf("%d sessions ended (%v); the session: %v", n, err, gone)
 	}
@@ -265,15 +255,9 @@ func TestLogoutAfterAStepUpEndsTheSession(t *testing.T) {
 func TestAnswersStayInTheirFlow(t *testing.T) {
 	t.Parallel()
 	s := authtest.New(t, withProviders())
-	c := s.Client()
-	in, err := arrives(s, c, asserts(s, "ann", "ann@partner.example"))
-	s.Must(err)
-	s.Clock.Advance(11 * time.Minute)
+	c, in := staleAnn(s)
 	p := s.Person(in)
-	up, err := s.Machine.BeginStepUp(ctx, c, p, "/account/security")
-	s.Must(err)
-	up, err = s.Machine.StepUpBySSO(ctx, p, up)
-	s.Must(err)
+	up := stepUpBySSO(s, c, p)
 	f, err := answered(s, c, askedProvider(s, c, "partner"), asserts(s, "ann", "ann@partner.example"))
 	s.Must(err)
 	if _, err := s.Machine.FinishStepUp(ctx, c, p, f, authtest.Place()); err == nil {
@@ -322,14 +306,9 @@ func TestLogoutEndsASignInThatWaits(t *testing.T) {
 	t.Parallel()
 	s := authtest.New(t, withProviders())
 	c := s.Client()
-	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example"))
-	s.Must(err)
-	f, err := s.Machine.Complete(ctx, c, key)
-	s.Must(err)
+	f := unaskedAnn(s, c)
 	s.Clock.Advance(time.Second)
-	_, err = s.Machine.EndByProvider(ctx, s.Client(), login.ProviderLogout{
-		Provider: "partner", Entity: "https://idp.partner.example", ID: "_x", Until: s.Clock.Now().Add(time.Minute), NameID: "id-of-ann", Indexes: []string{"index-1"},
-	})
+	_, err := s.Machine.EndByProvider(ctx, s.Client(), annsLogout(s, "_x", "index-1"))
 	s.Must(err)
 	f, err = s.Machine.ConfirmUnasked(ctx, f)
 	if err == nil {

@@ -69,6 +69,45 @@ func answered(s *authtest.Site, c login.Client, f login.Flow, as login.Asserted)
 	return s.Machine.Complete(ctx, c, key)
 }
 
+// staleAnn is somebody who signed in at partner eleven minutes ago.
+func staleAnn(s *authtest.Site) (login.Client, login.SignedIn) {
+	s.T.Helper()
+	c := s.Client()
+	in, err := arrives(s, c, asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	s.Clock.Advance(11 * time.Minute)
+	return c, in
+}
+
+// stepUpBySSO is the flow of a change that partner has been asked to confirm.
+func stepUpBySSO(s *authtest.Site, c login.Client, p login.Person) login.Flow {
+	s.T.Helper()
+	f, err := s.Machine.BeginStepUp(ctx, c, p, "/account/security")
+	s.Must(err)
+	f, err = s.Machine.StepUpBySSO(ctx, p, f)
+	s.Must(err)
+	return f
+}
+
+// unaskedAnn is the flow of somebody of partner's whom nobody here has sent
+// there.
+func unaskedAnn(s *authtest.Site, c login.Client) login.Flow {
+	s.T.Helper()
+	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	f, err := s.Machine.Complete(ctx, c, key)
+	s.Must(err)
+	return f
+}
+
+// annsLogout is partner's request, with an ID, to end sessions of ann's.
+func annsLogout(s *authtest.Site, id string, indexes ...string) login.ProviderLogout {
+	return login.ProviderLogout{
+		Provider: "partner", Entity: "https://idp.partner.example", ID: id, Until: s.Clock.Now().Add(time.Minute),
+		NameID: "id-of-ann", Indexes: indexes,
+	}
+}
+
 // arrives is a whole sign-in at the provider.
 func arrives(s *authtest.Site, c login.Client, as login.Asserted) (login.SignedIn, error) {
 	s.T.Helper()
@@ -382,14 +421,11 @@ func TestUnaskedAnswerWaitsForAWord(t *testing.T) {
 	t.Parallel()
 	s := authtest.New(t, withProviders())
 	c := s.Client()
-	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example"))
-	s.Must(err)
-	f, err := s.Machine.Complete(ctx, c, key)
-	s.Must(err)
+	f := unaskedAnn(s, c)
 	if step := s.Next(f); step != login.StepConfirmSSO {
 		t.Fatalf("next is %s", step)
 	}
-	_, err = s.Machine.Finish(ctx, c, f, authtest.Place(), "")
+	_, err := s.Machine.Finish(ctx, c, f, authtest.Place(), "")
 	wantErr(t, err, login.ErrNotNext)
 	f, err = s.Machine.ConfirmUnasked(ctx, s.Load(c, f))
 	s.Must(err)
@@ -445,25 +481,19 @@ func TestDisabledAccountStaysDisabled(t *testing.T) {
 func TestStepUpAtTheProvider(t *testing.T) {
 	t.Parallel()
 	s := authtest.New(t, withProviders())
-	c := s.Client()
-	in, err := arrives(s, c, asserts(s, "ann", "ann@partner.example"))
-	s.Must(err)
-	s.Clock.Advance(11 * time.Minute)
+	c, in := staleAnn(s)
 	p := s.Person(in)
 	if s.Machine.Fresh(p) {
 		t.Fatal("eleven minutes are fresh")
 	}
 	begin := func() login.Flow {
-		f, err := s.Machine.BeginStepUp(ctx, c, p, "/account/security")
-		s.Must(err)
-		f, err = s.Machine.StepUpBySSO(ctx, p, f)
-		s.Must(err)
+		f := stepUpBySSO(s, c, p)
 		if !f.SSO.Fresh {
 			t.Fatal("no new proof is asked for")
 		}
 		return f
 	}
-	_, err = answered(s, c, begin(), asserts(s, "eve", "eve@partner.example"))
+	_, err := answered(s, c, begin(), asserts(s, "eve", "eve@partner.example"))
 	wantRefused(t, err, "wrong_person")
 	f, err := answered(s, c, begin(), asserts(s, "ann", "ann@partner.example"))
 	s.Must(err)

@@ -20,22 +20,21 @@ import (
 // whole process, so the caller's test is not a parallel one.
 func CheckHostile(t *testing.T, judge Judge, cases []Case, now time.Time) {
 	t.Helper()
-	for _, c := range cases {
-		t.Run(c.Name, func(t *testing.T) {
-			if fault := c.hostileFault(judge, now); fault != "" {
-				t.Errorf("%s\nthe attack: %s", fault, c.Comment)
-			}
-		})
-	}
+	check(t, "attack", judge, cases, now, (*Case).hostileFault)
 }
 
 // CheckAccepted has each case judged: it must be accepted, and read exactly.
 func CheckAccepted(t *testing.T, judge Judge, cases []Case, now time.Time) {
 	t.Helper()
+	check(t, "response", judge, cases, now, (*Case).acceptedFault)
+}
+
+func check(t *testing.T, what string, judge Judge, cases []Case, now time.Time, fault func(*Case, Judge, time.Time) string) {
+	t.Helper()
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
-			if fault := c.acceptedFault(judge, now); fault != "" {
-				t.Errorf("%s\nthe response: %s", fault, c.Comment)
+			if f := fault(&c, judge, now); f != "" {
+				t.Errorf("%s\nthe %s: %s", f, what, c.Comment)
 			}
 		})
 	}

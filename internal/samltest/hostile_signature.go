@@ -90,7 +90,7 @@ func (m *maker) signers() {
 		}})
 	}, samlsp.UnknownSigner)
 	m.add("same name, renewed certificate", "T77: a certificate with the provider's name that the attacker made", func(r *Response) {
-		forged := must(certified(ours.Certificate.Subject.CommonName, first.Private, ours.Certificate.NotAfter))
+		forged := must(certified(ours.Certificate.Subject.CommonName, first.Private, ours.Certificate.NotBefore, ours.Certificate.NotAfter))
 		signedBy(r, Signing{Key: forged})
 	}, samlsp.UnknownSigner)
 	m.field("other tenant", "T77, T92: another tenant's provider answers, in its own name", func() string {

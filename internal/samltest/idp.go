@@ -116,7 +116,7 @@ func pooled(t testing.TB, name string, generate func() (crypto.Signer, error)) *
 			if err != nil {
 				return nil, err
 			}
-			return certified(name, private, time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC))
+			return certified(name, private, begin, time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC))
 		})
 		pool.keys[name] = once
 	}
@@ -132,12 +132,15 @@ func newRSA() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048)
 
 func newCurve() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
 
-// certified makes the self-signed certificate, good from 2001 until then.
-func certified(name string, private crypto.Signer, until time.Time) (*Key, error) {
+// begin is the NotBefore of certificates of which nothing else is said.
+var begin = time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// certified makes the self-signed certificate, good from then until then.
+func certified(name string, private crypto.Signer, from, until time.Time) (*Key, error) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),
 		Subject:      pkix.Name{CommonName: name},
-		NotBefore:    time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC),
+		NotBefore:    from,
 		NotAfter:     until,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
@@ -148,11 +151,12 @@ func certified(name string, private crypto.Signer, until time.Time) (*Key, error
 	return &Key{private, certificate}, err
 }
 
-// expired is the same key with a certificate that ended long ago.
-func (k *Key) expired() *Key {
-	old, err := certified("expired", k.Private, time.Date(2002, 1, 1, 0, 0, 0, 0, time.UTC))
-	if err != nil {
-		panic(err) // a key that signs cannot fail here
-	}
-	return old
+// Certified is the same key with another certificate of the same name, good
+// from then until then.
+func (k *Key) Certified(from, until time.Time) *Key {
+	// A key that signs cannot fail here.
+	return must(certified(k.Certificate.Subject.CommonName, k.Private, from, until))
 }
+
+// expired is the same key with a certificate that ended long ago.
+func (k *Key) expired() *Key { return k.Certified(begin, begin.AddDate(1, 0, 0)) }

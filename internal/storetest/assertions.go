@@ -35,7 +35,7 @@ func assertionOnce(t *testing.T, s Durable) {
 
 func assertionParallel(t *testing.T, s Durable) {
 	now, hash := start(), newHash()
-	wantOne(t, parallel(50, func(int) error {
+	wantOne(t, account.ErrTaken, parallel(50, func(int) error {
 		return s.SpendAssertion(deadline(t), hash, now.Add(time.Minute), now)
 	}))
 }

@@ -1,14 +1,12 @@
 package storetest
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
-	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
 // IdentityChanges is the suite of identities that several ask for at once,
@@ -25,26 +23,6 @@ func IdentityChanges(t *testing.T, open func(t *testing.T) Durable) {
 	})
 }
 
-// wantOne wants one success among errors that are otherwise account.ErrTaken.
-func wantOne(t *testing.T, errs []error) (won int) {
-	t.Helper()
-	won = -1
-	for i, err := range errs {
-		switch {
-		case err == nil && won >= 0:
-			t.Fatalf("%d and %d both succeeded", won, i)
-		case err == nil:
-			won = i
-		case !errors.Is(err, account.ErrTaken) || errors.Is(err, session.ErrUnavailable):
-			t.Fatal(err)
-		}
-	}
-	if won < 0 {
-		t.Fatal("none succeeded")
-	}
-	return won
-}
-
 func identityParallelCreate(t *testing.T, s Durable) {
 	const n = 50
 	ctx, id := deadline(t), newIdentity()
@@ -52,7 +30,7 @@ func identityParallelCreate(t *testing.T, s Durable) {
 	for i := range all {
 		all[i] = newAccount(fmt.Sprintf("alice%d", i), start())
 	}
-	won := wantOne(t, parallel(n, func(i int) error {
+	won := wantOne(t, account.ErrTaken, parallel(n, func(i int) error {
 		return s.CreateWithIdentity(ctx, id, all[i], event(audit.AccountMadeBySSO, all[i].ID))
 	}))
 	wantIdentity(t, s, id, all[won].ID)
@@ -79,7 +57,7 @@ func identityParallelLink(t *testing.T, s Durable) {
 		all[i] = newAccount(fmt.Sprintf("alice%d", i), start())
 		must(t, s.CreateAccount(ctx, all[i]))
 	}
-	won := wantOne(t, parallel(n, func(i int) error {
+	won := wantOne(t, account.ErrTaken, parallel(n, func(i int) error {
 		return s.LinkIdentity(ctx, id, all[i].ID, start(), toProvider("corp"))
 	}))
 	wantIdentity(t, s, id, all[won].ID)
@@ -99,7 +77,7 @@ func identityParallelTo(t *testing.T, s Durable) {
 	for i := range ids {
 		ids[i] = newIdentity()
 	}
-	won := wantOne(t, parallel(n, func(i int) error {
+	won := wantOne(t, account.ErrTaken, parallel(n, func(i int) error {
 		return s.LinkIdentity(deadline(t), ids[i], a.ID, start(), unchanged)
 	}))
 	wantIdentities(t, s, a.ID, ids[won])

@@ -101,37 +101,17 @@ func onceLargest(t *testing.T, s login.Once) {
 func onceParallel(t *testing.T, s login.Once) {
 	ctx, now, key := deadline(t), start(), newHash()
 	must(t, s.PutOnce(ctx, key, []byte("record"), now.Add(onceLife)))
-	taken := 0
-	for _, err := range parallel(50, func(int) error {
+	wantOne(t, session.ErrNotFound, parallel(50, func(int) error {
 		_, err := s.TakeOnce(ctx, key, now)
 		return err
-	}) {
-		switch {
-		case err == nil:
-			taken++
-		case !errors.Is(err, session.ErrNotFound):
-			t.Error(err)
-		}
-	}
-	if taken != 1 {
-		t.Fatalf("taken %d times, want once", taken)
-	}
+	}))
 }
 
 func oncePutParallel(t *testing.T, s login.Once) {
-	now, key, stored := start(), newHash(), -1
-	for i, err := range parallel(50, func(i int) error {
+	now, key := start(), newHash()
+	stored := wantOne(t, login.ErrOnceTaken, parallel(50, func(i int) error {
 		return s.PutOnce(deadline(t), key, []byte{byte(i)}, now.Add(onceLife))
-	}) {
-		switch {
-		case err == nil && stored >= 0:
-			t.Fatalf("%d and %d were both stored", stored, i)
-		case err == nil:
-			stored = i
-		default:
-			wantErr(t, err, login.ErrOnceTaken)
-		}
-	}
+	}))
 	wantOnce(t, s, key, now, []byte{byte(stored)})
 }
 

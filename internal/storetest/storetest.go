@@ -146,3 +146,24 @@ func fill(v reflect.Value, at time.Time) {
 		panic(fmt.Sprintf("storetest: a field of kind %s", v.Kind()))
 	}
 }
+
+// wantOne wants one success, of the index won, among errors that are otherwise
+// other.
+func wantOne(t *testing.T, other error, errs []error) (won int) {
+	t.Helper()
+	won = -1
+	for i, err := range errs {
+		switch {
+		case err == nil && won >= 0:
+			t.Fatalf("%d and %d both succeeded", won, i)
+		case err == nil:
+			won = i
+		case !errors.Is(err, other) || errors.Is(err, session.ErrUnavailable):
+			t.Fatal(err)
+		}
+	}
+	if won < 0 {
+		t.Fatal("none succeeded")
+	}
+	return won
+}
