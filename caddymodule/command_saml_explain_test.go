@@ -435,7 +435,7 @@ func TestSAMLExplainSteersNoTerminal(t *testing.T) {
 	t.Parallel()
 	e := newExplaining(t)
 	const evil = "anna\u009b2J\u202e\u007f\U000e0001é"
-	xml := strings.Replace(e.idp.response(e.idp.good()), "anna-7", evil, 1)
+	xml := strings.Replace(e.good(), "anna-7", evil, 1)
 	broken := e.file("broken.xml", "<EntityDescriptor>&x\u009b2J\u202e;</EntityDescriptor>")
 	for _, args := range [][]string{{}, {"--json"}, {"--metadata", broken}, {"--metadata", broken, "--json"}} {
 		r := e.run(xml, append([]string{"saml", "explain", "-"}, args...)...)

@@ -16,18 +16,7 @@ func (m *maker) ciphertexts() {
 	// A changed CBC text decrypts to something, which then is no XML, or
 	// signed by nobody.
 	garbled := []samlsp.Reason{samlsp.CannotDecrypt, samlsp.BadXML, samlsp.UnknownSigner, samlsp.BadReference}
-	sent := func(name, comment string, e Encryption, reasons []samlsp.Reason) {
-		e.For = m.decrypts
-		m.add(name, comment, func(r *Response) {
-			c := e
-			r.Encrypt = &c
-		}, reasons...)
-		m.add(name+", assertion signed", comment, func(r *Response) {
-			c := e
-			onlyAssertion(r)
-			r.Encrypt = &c
-		}, reasons...)
-	}
+	sent := m.sealed
 	flip := func(at func(n int) int) func([]byte) []byte {
 		return func(b []byte) []byte { b[at(len(b))] ^= 1; return b }
 	}
@@ -49,28 +38,7 @@ func (m *maker) ciphertexts() {
 	sent("GCM, tag", "T88: the tag is changed", Encryption{Ciphertext: flip(func(n int) int { return n - 1 })}, damaged)
 	sent("RSA 1.5", "T88: key transport with a known oracle", Encryption{Transport: rsa15}, []samlsp.Reason{samlsp.CannotDecrypt, samlsp.WeakAlgorithm})
 
-	// xmlenc finds elements and attributes by their local names.
-	for what, done := range ordered(map[string]func(method *etree.Element, weak, strong string){
-		"an element of another namespace": func(method *etree.Element, weak, strong string) {
-			hidden := etree.NewElement("f:EncryptionMethod")
-			attr(hidden, "xmlns:f", "urn:example:foreign", "Algorithm", weak)
-			before(method, hidden)
-			method.CreateAttr("Algorithm", strong)
-		},
-		"an attribute of another namespace": func(method *etree.Element, weak, strong string) {
-			method.Attr = nil
-			attr(method, "xmlns:f", "urn:example:foreign", "f:Algorithm", weak, "Algorithm", strong)
-		},
-	}) {
-		refused := []samlsp.Reason{samlsp.WeakAlgorithm, samlsp.WrongStructure, samlsp.BadNamespace}
-		sent("RSA 1.5 in "+what, "the method that is checked is another than the one that decrypts", Encryption{Transport: rsa15, Done: func(whole *etree.Element) {
-			done(Find(whole, ".//EncryptedKey/EncryptionMethod"), rsa15, OAEP)
-		}}, refused)
-		sent("a cipher in "+what, "the method that is checked is another than the one that decrypts", Encryption{Cipher: AES128CBC, Done: func(whole *etree.Element) {
-			done(Find(whole, "./EncryptedData/EncryptionMethod"), AES128CBC, AES256GCM)
-		}}, refused)
-	}
-
+	m.methodsInTwoPlaces()
 	part := func(name, comment, path string, change func(e *etree.Element), reasons ...samlsp.Reason) {
 		sent(name, comment, Encryption{Cipher: AES128CBC, Done: func(whole *etree.Element) { change(Find(whole, path)) }}, append(reasons, damaged...))
 	}
@@ -125,6 +93,46 @@ func (m *maker) ciphertexts() {
 		before(id, sealed)
 		id.Parent().RemoveChild(id)
 	}, samlsp.NoSubject, samlsp.CannotDecrypt, samlsp.WrongStructure)
+}
+
+// sealed adds a case of a ciphertext, with and without a signature inside.
+func (m *maker) sealed(name, comment string, e Encryption, reasons []samlsp.Reason) {
+	e.For = m.decrypts
+	m.add(name, comment, func(r *Response) {
+		c := e
+		r.Encrypt = &c
+	}, reasons...)
+	m.add(name+", assertion signed", comment, func(r *Response) {
+		c := e
+		onlyAssertion(r)
+		r.Encrypt = &c
+	}, reasons...)
+}
+
+// methodsInTwoPlaces: xmlenc finds elements and attributes by their local
+// names, so that a list of permitted methods may be asked about another one
+// than is used.
+func (m *maker) methodsInTwoPlaces() {
+	for what, done := range ordered(map[string]func(method *etree.Element, weak, strong string){
+		"an element of another namespace": func(method *etree.Element, weak, strong string) {
+			hidden := etree.NewElement("f:EncryptionMethod")
+			attr(hidden, "xmlns:f", "urn:example:foreign", "Algorithm", weak)
+			before(method, hidden)
+			method.CreateAttr("Algorithm", strong)
+		},
+		"an attribute of another namespace": func(method *etree.Element, weak, strong string) {
+			method.Attr = nil
+			attr(method, "xmlns:f", "urn:example:foreign", "f:Algorithm", weak, "Algorithm", strong)
+		},
+	}) {
+		refused := []samlsp.Reason{samlsp.WeakAlgorithm, samlsp.WrongStructure, samlsp.BadNamespace}
+		m.sealed("RSA 1.5 in "+what, "the method that is checked is another than the one that decrypts", Encryption{Transport: rsa15, Done: func(whole *etree.Element) {
+			done(Find(whole, ".//EncryptedKey/EncryptionMethod"), rsa15, OAEP)
+		}}, refused)
+		m.sealed("a cipher in "+what, "the method that is checked is another than the one that decrypts", Encryption{Cipher: AES128CBC, Done: func(whole *etree.Element) {
+			done(Find(whole, "./EncryptedData/EncryptionMethod"), AES128CBC, AES256GCM)
+		}}, refused)
+	}
 }
 
 // plaintexts: T88. What is decrypted is as hostile as what is not.
