@@ -49,27 +49,7 @@ func (m *maker) ciphertexts() {
 	sent("GCM, tag", "T88: the tag is changed", Encryption{Ciphertext: flip(func(n int) int { return n - 1 })}, damaged)
 	sent("RSA 1.5", "T88: key transport with a known oracle", Encryption{Transport: rsa15}, []samlsp.Reason{samlsp.CannotDecrypt, samlsp.WeakAlgorithm})
 
-	// xmlenc finds elements and attributes by their local names.
-	for what, done := range ordered(map[string]func(method *etree.Element, weak, strong string){
-		"an element of another namespace": func(method *etree.Element, weak, strong string) {
-			hidden := etree.NewElement("f:EncryptionMethod")
-			attr(hidden, "xmlns:f", "urn:example:foreign", "Algorithm", weak)
-			before(method, hidden)
-			method.CreateAttr("Algorithm", strong)
-		},
-		"an attribute of another namespace": func(method *etree.Element, weak, strong string) {
-			method.Attr = nil
-			attr(method, "xmlns:f", "urn:example:foreign", "f:Algorithm", weak, "Algorithm", strong)
-		},
-	}) {
-		refused := []samlsp.Reason{samlsp.WeakAlgorithm, samlsp.WrongStructure, samlsp.BadNamespace}
-		sent("RSA 1.5 in "+what, "the method that is checked is another than the one that decrypts", Encryption{Transport: rsa15, Done: func(whole *etree.Element) {
-			done(Find(whole, ".//EncryptedKey/EncryptionMethod"), rsa15, OAEP)
-		}}, refused)
-		sent("a cipher in "+what, "the method that is checked is another than the one that decrypts", Encryption{Cipher: AES128CBC, Done: func(whole *etree.Element) {
-			done(Find(whole, "./EncryptedData/EncryptionMethod"), AES128CBC, AES256GCM)
-		}}, refused)
-	}
+	hiddenMethods(sent)
 
 	part := func(name, comment, path string, change func(e *etree.Element), reasons ...samlsp.Reason) {
 		sent(name, comment, Encryption{Cipher: AES128CBC, Done: func(whole *etree.Element) { change(Find(whole, path)) }}, append(reasons, damaged...))
@@ -125,6 +105,31 @@ func (m *maker) ciphertexts() {
 		before(id, sealed)
 		id.Parent().RemoveChild(id)
 	}, samlsp.NoSubject, samlsp.CannotDecrypt, samlsp.WrongStructure)
+}
+
+// hiddenMethods name one method to those who look at namespaces, and another
+// to xmlenc, which finds elements and attributes by their local names.
+func hiddenMethods(sent func(name, comment string, e Encryption, reasons []samlsp.Reason)) {
+	for what, done := range ordered(map[string]func(method *etree.Element, weak, strong string){
+		"an element of another namespace": func(method *etree.Element, weak, strong string) {
+			hidden := etree.NewElement("f:EncryptionMethod")
+			attr(hidden, "xmlns:f", "urn:example:foreign", "Algorithm", weak)
+			before(method, hidden)
+			method.CreateAttr("Algorithm", strong)
+		},
+		"an attribute of another namespace": func(method *etree.Element, weak, strong string) {
+			method.Attr = nil
+			attr(method, "xmlns:f", "urn:example:foreign", "f:Algorithm", weak, "Algorithm", strong)
+		},
+	}) {
+		refused := []samlsp.Reason{samlsp.WeakAlgorithm, samlsp.WrongStructure, samlsp.BadNamespace}
+		sent("RSA 1.5 in "+what, "the method that is checked is another than the one that decrypts", Encryption{Transport: rsa15, Done: func(whole *etree.Element) {
+			done(Find(whole, ".//EncryptedKey/EncryptionMethod"), rsa15, OAEP)
+		}}, refused)
+		sent("a cipher in "+what, "the method that is checked is another than the one that decrypts", Encryption{Cipher: AES128CBC, Done: func(whole *etree.Element) {
+			done(Find(whole, "./EncryptedData/EncryptionMethod"), AES128CBC, AES256GCM)
+		}}, refused)
+	}
 }
 
 // plaintexts: T88. What is decrypted is as hostile as what is not.
