@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/internal/audit"
 	"github.com/sallyport-auth/sallyport/internal/authtest"
 	"github.com/sallyport-auth/sallyport/internal/login"
 	"github.com/sallyport-auth/sallyport/internal/session"
@@ -110,4 +111,26 @@ func TestLogoutIsNotLostWithTheRecords(t *testing.T) {
 	}
 	_, err = s.Machine.ConfirmUnasked(ctx, waits)
 	wantErr(t, err, login.ErrNoFlow)
+}
+
+// Who says yes after the provider's session has ended gets none that is over
+// at once, and no sign-in is told of.
+func TestSignInEndsWithTheProvidersSession(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, withProviders())
+	c := s.Client()
+	until := s.Clock.Now().Add(10 * time.Second)
+	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example", func(as *login.Asserted) { as.SessionUntil = until }))
+	s.Must(err)
+	f, err := s.Machine.Complete(ctx, c, key)
+	s.Must(err)
+	s.Clock.Advance(10 * time.Second)
+	f, err = s.Machine.ConfirmUnasked(ctx, f)
+	if err == nil {
+		_, err = s.Machine.Finish(ctx, c, f, authtest.Place(), "")
+	}
+	wantErr(t, err, login.ErrNoFlow)
+	if s.Events.Count(audit.SignedIn) != 0 {
+		t.Error("a sign-in was recorded")
+	}
 }
