@@ -130,6 +130,16 @@ func (s *startedApps) current() *App {
 	return s.apps[len(s.apps)-1]
 }
 
+// measures reports whether an app in force has a provider of that name, beside
+// those that are given up, in the same engine's metrics.
+func (s *startedApps) measures(givenUp *providers, name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.apps, func(a *App) bool {
+		return a.providers != nil && a.providers != givenUp && a.engine == givenUp.engine && a.providers.byName[name] != nil
+	})
+}
+
 var (
 	_ caddy.Module      = (*adminAPI)(nil)
 	_ caddy.AdminRouter = (*adminAPI)(nil)

@@ -7,8 +7,10 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -117,4 +119,46 @@ func (g *commanded) admin(t *testing.T, socket, path string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// An alarm on a provider that is configured no more would never end.
+func TestCertificatesOfRemovedProvidersAreNotMeasured(t *testing.T) {
+	g := newGateway(t)
+	p := newSAMLIdP(t, "https://idp.test/metadata")
+	file := p.write(filepath.Join(g.dir, "idp.xml"), p.metadata(""))
+	config := func(names ...string) string {
+		options := "portal https://login.example.com\n"
+		for _, name := range names {
+			options += "saml " + name + " {\nmetadata " + file + "\n}\n"
+		}
+		return g.global(options) + g.site("login.example.com", "sallyport_portal") + g.site("app.example.com", "sallyport\n"+g.proxy())
+	}
+	measured := func(want ...string) {
+		t.Helper()
+		var got []string
+		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			got = nil
+			for name, days := range gathered(t, started.current().engine.metrics) {
+				if strings.HasPrefix(name, "saml_certificate_days_left{") && days > 300 {
+					got = append(got, strings.Split(name, `"`)[1])
+				}
+			}
+			slices.Sort(got)
+			if slices.Equal(got, want) {
+				return
+			}
+		}
+		t.Errorf("measured are %q, want %q", got, want)
+	}
+	g.mustLoad(config("one", "two"))
+	g.waitReady("app.example.com")
+	measured("one", "two")
+	g.mustLoad(config("two", "three"))
+	measured("three", "two")
+	if err := g.load(config("two", "four") + "http://b.example.com:" + portOf(g.app.URL) + " {\nbind 127.0.0.1\nsallyport\n}\n"); err == nil {
+		t.Error("a port in use was accepted")
+	}
+	measured("three", "two")
+	g.mustLoad(config())
+	measured()
 }

@@ -70,6 +70,11 @@ func (p *providers) stop() {
 		p.cancel()
 	}
 	p.done.Wait()
+	for name := range p.byName {
+		if !started.measures(p, name) {
+			p.engine.metrics.certificate.DeleteLabelValues(name)
+		}
+	}
 }
 
 // waitReady waits until the engine serves; false when the context ended first.

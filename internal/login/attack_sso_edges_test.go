@@ -1,11 +1,14 @@
 package login_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/internal/audit"
 	"github.com/sallyport-auth/sallyport/internal/authtest"
 	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
 // T92: metadata is believed, so another provider may call itself by the same
@@ -66,4 +69,68 @@ func TestSignInEndsWithItsProvider(t *testing.T) {
 	// Where it is still there, it goes on.
 	_, err = s.Machine.Finish(ctx, c, s.Load(c, asked), authtest.Place(), "")
 	s.Must(err)
+}
+
+// away is a store of records that cannot be reached.
+type away struct{ login.Once }
+
+func (away) PutOnce(context.Context, [32]byte, []byte, time.Time) error {
+	return session.ErrUnavailable
+}
+
+func (away) TakeOnce(context.Context, [32]byte, time.Time) ([]byte, error) {
+	return nil, session.ErrUnavailable
+}
+
+// A logout that is spent ends the sessions, and the sign-in that waits, also
+// where it cannot be remembered: it does not come again.
+func TestLogoutIsNotLostWithTheRecords(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, withProviders())
+	in, err := arrives(s, s.Client(), asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	c := s.Client()
+	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	waits, err := s.Machine.Complete(ctx, c, key)
+	s.Must(err)
+	s.Clock.Advance(time.Second)
+	there := s.Machine.Once
+	s.Machine.Once = away{there}
+	n, err := s.Machine.EndByProvider(ctx, s.Client(), login.ProviderLogout{
+		Provider: "partner", Entity: in.Session.SSO.Entity, ID: "_1", Until: s.Clock.Now().Add(time.Minute), NameID: in.Session.SSO.NameID,
+	})
+	if n != 1 || err != nil {
+		t.Errorf("ended %d sessions (%v)", n, err)
+	}
+	s.Machine.Once = there
+	a, err := s.Durable.Account(ctx, in.Account.ID)
+	s.Must(err)
+	if !in.Session.Created.Before(a.SessionsValidFrom) {
+		t.Error("the session lives")
+	}
+	_, err = s.Machine.ConfirmUnasked(ctx, waits)
+	wantErr(t, err, login.ErrNoFlow)
+}
+
+// Who says yes after the provider's session has ended gets none that is over
+// at once, and no sign-in is told of.
+func TestSignInEndsWithTheProvidersSession(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, withProviders())
+	c := s.Client()
+	until := s.Clock.Now().Add(10 * time.Second)
+	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example", func(as *login.Asserted) { as.SessionUntil = until }))
+	s.Must(err)
+	f, err := s.Machine.Complete(ctx, c, key)
+	s.Must(err)
+	s.Clock.Advance(10 * time.Second)
+	f, err = s.Machine.ConfirmUnasked(ctx, f)
+	if err == nil {
+		_, err = s.Machine.Finish(ctx, c, f, authtest.Place(), "")
+	}
+	wantErr(t, err, login.ErrNoFlow)
+	if s.Events.Count(audit.SignedIn) != 0 {
+		t.Error("a sign-in was recorded")
+	}
 }

@@ -46,7 +46,12 @@ func (m *Machine) EndByProvider(ctx context.Context, c Client, l ProviderLogout)
 		return 0, err
 	}
 	if err := m.rememberLogout(ctx, l); err != nil {
-		return 0, err
+		if !known {
+			return 0, err
+		}
+		if err := m.endAllOf(ctx, a); err != nil {
+			return 0, err
+		}
 	}
 	ended := 0
 	for _, s := range open {
@@ -65,13 +70,18 @@ func (m *Machine) EndByProvider(ctx context.Context, c Client, l ProviderLogout)
 	return ended, nil
 }
 
-// endFor ends a session. The request that asks for it is spent by now and will
-// not come again: where the store of sessions is away, the account's row ends
-// all of the person's.
+// endFor ends a session, if need be with all others of the person's.
 func (m *Machine) endFor(ctx context.Context, a account.Account, id session.ID) error {
 	if m.Sessions.EndSession(ctx, id) == nil {
 		return nil
 	}
+	return m.endAllOf(ctx, a)
+}
+
+// endAllOf ends by the account's row what a logout names, and all else of that
+// person, where the store of sessions is away: the request is spent by now and
+// will not come again.
+func (m *Machine) endAllOf(ctx context.Context, a account.Account) error {
 	ctx = context.WithoutCancel(ctx)
 	err := m.Changer.ChangeAccount(ctx, a.ID, m.Now(), true, func(*account.Account) error { return nil })
 	if err == nil {

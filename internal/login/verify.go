@@ -114,7 +114,8 @@ func (m *Machine) holds(f Flow, a account.Account) bool {
 	if f.SSO != nil {
 		// A reload may have removed the provider: then its word counts no more.
 		_, known := m.Settings.Providers[f.SSO.Provider]
-		return known && f.SSO.Proved != nil && m.mayPass(a) == nil && a.Provider == f.SSO.Provider
+		over := !f.SSO.Until.IsZero() && !m.Now().Before(f.SSO.Until)
+		return known && !over && f.SSO.Proved != nil && m.mayPass(a) == nil && a.Provider == f.SSO.Provider
 	}
 	return m.usable(a)
 }

@@ -176,7 +176,7 @@ var grammar = []func(r *rand.Rand, text string) string{
 		if !ok {
 			return text
 		}
-		return text[:from] + []func(string) string{strings.ToUpper, strings.ToLower, strings.Title}[r.IntN(3)](text[from:to]) + text[to:] //nolint:staticcheck // of ASCII
+		return text[:from] + []func(string) string{strings.ToUpper, strings.ToLower}[r.IntN(2)](text[from:to]) + text[to:]
 	},
 	func(r *rand.Rand, text string) string { // very long names and values
 		from, _, ok := one(r, text, oneAttr)

@@ -16,7 +16,18 @@ func (m *maker) ciphertexts() {
 	// A changed CBC text decrypts to something, which then is no XML, or
 	// signed by nobody.
 	garbled := []samlsp.Reason{samlsp.CannotDecrypt, samlsp.BadXML, samlsp.UnknownSigner, samlsp.BadReference}
-	sent := m.sealed
+	sent := func(name, comment string, e Encryption, reasons []samlsp.Reason) {
+		e.For = m.decrypts
+		m.add(name, comment, func(r *Response) {
+			c := e
+			r.Encrypt = &c
+		}, reasons...)
+		m.add(name+", assertion signed", comment, func(r *Response) {
+			c := e
+			onlyAssertion(r)
+			r.Encrypt = &c
+		}, reasons...)
+	}
 	flip := func(at func(n int) int) func([]byte) []byte {
 		return func(b []byte) []byte { b[at(len(b))] ^= 1; return b }
 	}
@@ -38,7 +49,8 @@ func (m *maker) ciphertexts() {
 	sent("GCM, tag", "T88: the tag is changed", Encryption{Ciphertext: flip(func(n int) int { return n - 1 })}, damaged)
 	sent("RSA 1.5", "T88: key transport with a known oracle", Encryption{Transport: rsa15}, []samlsp.Reason{samlsp.CannotDecrypt, samlsp.WeakAlgorithm})
 
-	m.methodsInTwoPlaces()
+	hiddenMethods(sent)
+
 	part := func(name, comment, path string, change func(e *etree.Element), reasons ...samlsp.Reason) {
 		sent(name, comment, Encryption{Cipher: AES128CBC, Done: func(whole *etree.Element) { change(Find(whole, path)) }}, append(reasons, damaged...))
 	}
@@ -95,24 +107,9 @@ func (m *maker) ciphertexts() {
 	}, samlsp.NoSubject, samlsp.CannotDecrypt, samlsp.WrongStructure)
 }
 
-// sealed adds a case of a ciphertext, with and without a signature inside.
-func (m *maker) sealed(name, comment string, e Encryption, reasons []samlsp.Reason) {
-	e.For = m.decrypts
-	m.add(name, comment, func(r *Response) {
-		c := e
-		r.Encrypt = &c
-	}, reasons...)
-	m.add(name+", assertion signed", comment, func(r *Response) {
-		c := e
-		onlyAssertion(r)
-		r.Encrypt = &c
-	}, reasons...)
-}
-
-// methodsInTwoPlaces: xmlenc finds elements and attributes by their local
-// names, so that a list of permitted methods may be asked about another one
-// than is used.
-func (m *maker) methodsInTwoPlaces() {
+// hiddenMethods name one method to those who look at namespaces, and another
+// to xmlenc, which finds elements and attributes by their local names.
+func hiddenMethods(sent func(name, comment string, e Encryption, reasons []samlsp.Reason)) {
 	for what, done := range ordered(map[string]func(method *etree.Element, weak, strong string){
 		"an element of another namespace": func(method *etree.Element, weak, strong string) {
 			hidden := etree.NewElement("f:EncryptionMethod")
@@ -126,10 +123,10 @@ func (m *maker) methodsInTwoPlaces() {
 		},
 	}) {
 		refused := []samlsp.Reason{samlsp.WeakAlgorithm, samlsp.WrongStructure, samlsp.BadNamespace}
-		m.sealed("RSA 1.5 in "+what, "the method that is checked is another than the one that decrypts", Encryption{Transport: rsa15, Done: func(whole *etree.Element) {
+		sent("RSA 1.5 in "+what, "the method that is checked is another than the one that decrypts", Encryption{Transport: rsa15, Done: func(whole *etree.Element) {
 			done(Find(whole, ".//EncryptedKey/EncryptionMethod"), rsa15, OAEP)
 		}}, refused)
-		m.sealed("a cipher in "+what, "the method that is checked is another than the one that decrypts", Encryption{Cipher: AES128CBC, Done: func(whole *etree.Element) {
+		sent("a cipher in "+what, "the method that is checked is another than the one that decrypts", Encryption{Cipher: AES128CBC, Done: func(whole *etree.Element) {
 			done(Find(whole, "./EncryptedData/EncryptionMethod"), AES128CBC, AES256GCM)
 		}}, refused)
 	}
