@@ -68,6 +68,9 @@ func checkProvider(o *operation, said providerArguments) (any, error) {
 	v.judgeMetadata(state, usable, o.now)
 	v.judgeClock(state.Ahead, s.ClockSkew)
 	v.judgeKeys()
+	if other := o.app.providers.twin(s.Name); other != "" {
+		v.problem("the provider %s has the same entity ID: only one of the two can be it, and people can sign in at %s alone; take the wrong one out", other, other)
+	}
 	v.Refusals, err = o.refusalsOf(s.Name)
 	return v, err
 }

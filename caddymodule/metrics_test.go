@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -124,8 +125,8 @@ func (g *commanded) admin(t *testing.T, socket, path string) string {
 // An alarm on a provider that is configured no more would never end.
 func TestCertificatesOfRemovedProvidersAreNotMeasured(t *testing.T) {
 	g := newGateway(t)
-	p := newSAMLIdP(t, "https://idp.test/metadata")
-	file := p.write(filepath.Join(g.dir, "idp.xml"), p.metadata(""))
+	file := filepath.Join(g.dir, "idp.xml")
+	g.must(os.WriteFile(file, newIdP(t, "https://idp.test/metadata").Metadata(withoutLogout), 0o600))
 	config := func(names ...string) string {
 		options := "portal https://login.example.com\n"
 		for _, name := range names {

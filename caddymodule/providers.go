@@ -24,6 +24,7 @@ type providers struct {
 	engine *engine
 	log    *slog.Logger
 	byName map[string]*provider
+	order  []string // of the configuration
 
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -40,6 +41,7 @@ func (a *App) newProviders() *providers {
 	client := samlsp.NewClient(nil)
 	for i := range a.SAML {
 		s := &a.SAML[i]
+		p.order = append(p.order, s.Name)
 		p.byName[s.Name] = &provider{
 			sp: a.samlSP(s), rules: s.rules(),
 			source: &samlsp.Source{
@@ -118,7 +120,26 @@ func (p *providers) Provider(ctx context.Context, name string) (samlsp.Provider,
 	if !ok {
 		return found, errors.Join(fmt.Errorf("the metadata of provider %s is not known: `sallyport saml check %s` says why", name, name), session.ErrUnavailable)
 	}
+	if other := p.twin(name); other != "" {
+		return found, errors.Join(fmt.Errorf("provider %s says that it is %s, and so does provider %s: only one of them can be", name, found.IdP.EntityID, other), session.ErrUnavailable)
+	}
 	return found, nil
+}
+
+// twin is a provider that the configuration lists earlier and that has the same
+// entity ID, "" for none. Identities are of an entity, so nobody else is to
+// make them under its name.
+func (p *providers) twin(name string) string {
+	idp, ok := p.byName[name].source.Current()
+	for _, other := range p.order {
+		if other == name || !ok {
+			break
+		}
+		if theirs, known := p.byName[other].source.Current(); known && theirs.EntityID == idp.EntityID {
+			return other
+		}
+	}
+	return ""
 }
 
 func samlKeys(ring []keyring.SAMLKey) (out []samlsp.Key) {
