@@ -265,10 +265,11 @@ func TestReloadsDoNotWaitForProviders(t *testing.T) {
 			t.Errorf("signed in at p0: %d", got.status)
 		}
 		g.mustLoad(config(0, ""))
-		for _, who := range []change{here, at} {
-			if got := g.get("app.example.com", "/", navigation, who); !got.reached() {
-				t.Errorf("at a site of no provider: %d", got.status)
-			}
+		if got := g.get("app.example.com", "/", navigation, here); !got.reached() {
+			t.Errorf("signed in here, at a site of no provider: %d", got.status)
+		}
+		if got := g.get("app.example.com", "/", navigation, at); got.status != http.StatusFound || got.reached() {
+			t.Errorf("signed in at a provider that is not configured any more: %d", got.status)
 		}
 		if took := time.Since(begin); took > 8*time.Second {
 			t.Errorf("four reloads took %s", took)

@@ -171,7 +171,10 @@ func (s *Source) Look(ctx context.Context) error {
 		close(s.first)
 	}
 	s.mu.Unlock()
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() != nil {
+		return err // given up: what is known here is not what is known
+	}
+	if err != nil {
 		s.Witness.MetadataRefused(ctx, s.Provider, err)
 	}
 	idp, known := s.Current()
