@@ -130,7 +130,9 @@ func startSSO(t *testing.T, p *identityProvider, setup ssoSetup) *ssoStory {
 		if setup.alter != nil {
 			p.file("metadata.xml", setup.alter(string(p.Metadata())))
 		}
-		g.env = append(g.env, "METADATA="+s.file)
+		// A provider that stands beside it: nobody signs in there.
+		supplier := p.file("supplier.xml", strings.Replace(string(p.Metadata()), p.EntityID, "https://supplier.test/", 1))
+		g.env = append(g.env, "METADATA="+s.file, "SUPPLIER="+supplier)
 	}
 	s.g = startGateway(t, s.config, withApp(s.app), withHTTPS(nodeIP()), withPortal(portalHost), known)
 	s.waitKnown()

@@ -22,7 +22,7 @@ const longNamed = `
 			reauthenticate 5s
 		}
 		saml supplier {
-			metadata {$METADATA}
+			metadata {$SUPPLIER}
 			title    "Suppliers & Sons of Llanfairpwllgwyngyllgogerychwyrndrobwll"
 			idp_initiated on
 		}
