@@ -27,7 +27,7 @@ func (j *judgement) issuer() *Refusal {
 	if refusal := j.from(j.inner, true); refusal != nil {
 		return refusal
 	}
-	j.result.ID, _ = attribute(j.inner, "ID")
+	j.result.ID = said(j.inner, "ID")
 	return j.issued(j.inner)
 }
 
@@ -149,14 +149,14 @@ func (j *judgement) confirmation() *Refusal {
 }
 
 func (j *judgement) confirms(c *etree.Element) *Refusal {
-	if m, _ := attribute(c, "Method"); m != bearer {
+	if m := said(c, "Method"); m != bearer {
 		return refuse(NoConfirmation, "the confirmation method is %.100q and not bearer", m)
 	}
 	data := only(c, nsAssertion, "SubjectConfirmationData")
 	if data == nil {
 		return refuse(NoConfirmation, "the confirmation has no SubjectConfirmationData")
 	}
-	if recipient, _ := attribute(data, "Recipient"); recipient != j.SP.ACS {
+	if recipient := said(data, "Recipient"); recipient != j.SP.ACS {
 		return refuse(WrongRecipient, "the recipient is %.200q and not %s", recipient, j.SP.ACS)
 	}
 	if _, there := attribute(data, "NotBefore"); there {
@@ -182,9 +182,9 @@ func (j *judgement) request() *Refusal {
 		return refuse(WrongRequest, "the request has no ID")
 	}
 	answers := []string{"", ""}
-	answers[0], _ = attribute(j.outer, "InResponseTo")
+	answers[0] = said(j.outer, "InResponseTo")
 	for _, c := range children(only(j.inner, nsAssertion, "Subject"), nsAssertion, "SubjectConfirmation") {
-		answers[1], _ = attribute(only(c, nsAssertion, "SubjectConfirmationData"), "InResponseTo")
+		answers[1] = said(only(c, nsAssertion, "SubjectConfirmationData"), "InResponseTo")
 		switch {
 		case j.asked != nil && (answers[0] != j.asked.ID || answers[1] != j.asked.ID):
 			return refuse(WrongRequest, "it answers %.80q (the assertion %.80q) and not our request", answers[0], answers[1])

@@ -20,6 +20,10 @@ import (
 // seconds and 25 GB).
 const MaxMessage = 256 << 10
 
+// maxField bounds a message as base64 in a field, in bytes, with what wraps it
+// in lines.
+const maxField = MaxMessage*4/3 + MaxMessage/32
+
 // limits bound a document before anything builds a tree of it.
 type limits struct {
 	bytes, elements, attributes, depth int

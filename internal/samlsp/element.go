@@ -70,6 +70,18 @@ func attribute(el *etree.Element, name string) (string, bool) {
 	return "", false
 }
 
+// said is an attribute's value, "" for none.
+func said(el *etree.Element, name string) string {
+	value, _ := attribute(el, name)
+	return value
+}
+
+// words is the text of an element's one child of that name, "" for none.
+func words(el *etree.Element, space, name string) string {
+	value, _ := text(only(el, space, name))
+	return value
+}
+
 // layout is the one form of time that SAML permits: UTC, with any fraction
 // (Core section 1.3.3). Go would take more: one digit, a comma.
 const layout = "2006-01-02T15:04:05.999999999Z"

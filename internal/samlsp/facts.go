@@ -135,15 +135,3 @@ func assertionFacts(el *etree.Element) *AssertionFacts {
 	}
 	return f
 }
-
-// said is an attribute's value, "" for none.
-func said(el *etree.Element, name string) string {
-	value, _ := attribute(el, name)
-	return value
-}
-
-// words is the text of an element's one child of that name, "" for none.
-func words(el *etree.Element, space, name string) string {
-	value, _ := text(only(el, space, name))
-	return value
-}

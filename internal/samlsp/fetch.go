@@ -37,9 +37,7 @@ func NewClient(roots *x509.CertPool) *http.Client {
 }
 
 // Fetch reads the document that Location names, and takes nothing over.
-func (s *Source) Fetch(ctx context.Context) ([]byte, error) { return s.fetch(ctx) }
-
-func (s *Source) fetch(ctx context.Context) ([]byte, error) {
+func (s *Source) Fetch(ctx context.Context) ([]byte, error) {
 	if !strings.Contains(s.Location, "://") {
 		return readFile(s.Location)
 	}

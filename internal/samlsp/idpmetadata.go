@@ -38,12 +38,12 @@ func ParseMetadata(document []byte, now time.Time) (IdP, error) {
 		return IdP{}, err
 	}
 	role := only(el, nsMetadata, "IDPSSODescriptor")
-	wants, _ := attribute(role, "WantAuthnRequestsSigned")
+	wants := said(role, "WantAuthnRequestsSigned")
 	idp := IdP{
 		SSO: map[Binding]string{}, Logout: map[Binding]string{}, LogoutResponse: map[Binding]string{},
 		WantsSigned: wants == "true" || wants == "1",
 	}
-	idp.EntityID, _ = attribute(el, "entityID")
+	idp.EntityID = said(el, "entityID")
 	if idp.ValidUntil, err = validUntil(role); err != nil {
 		return IdP{}, err
 	}
@@ -121,7 +121,7 @@ func (i *IdP) places(role *etree.Element) error {
 			return err
 		}
 		response := "ResponseLocation"
-		if at, _ := attribute(e, response); at == "" {
+		if at := said(e, response); at == "" {
 			response = "Location"
 		}
 		if err := place(i.LogoutResponse, e, response); err != nil {
@@ -135,8 +135,8 @@ func (i *IdP) places(role *etree.Element) error {
 }
 
 func place(to map[Binding]string, endpoint *etree.Element, name string) error {
-	binding, _ := attribute(endpoint, "Binding")
-	location, _ := attribute(endpoint, name)
+	binding := said(endpoint, "Binding")
+	location := said(endpoint, name)
 	b := Binding(binding)
 	if b != Redirect && b != Post || to[b] != "" {
 		return nil
@@ -179,7 +179,7 @@ func believed(key any) bool {
 func certificates(role *etree.Element) ([]*x509.Certificate, error) {
 	var out []*x509.Certificate
 	for _, d := range children(role, nsMetadata, "KeyDescriptor") {
-		if use, _ := attribute(d, "use"); use != "" && use != "signing" {
+		if use := said(d, "use"); use != "" && use != "signing" {
 			continue
 		}
 		for _, written := range shown(d) {

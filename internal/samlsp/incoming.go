@@ -98,7 +98,7 @@ func (in Incoming) bounds() *Refusal {
 	switch {
 	case in.message == "":
 		return refuse(BadForm, "no SAMLRequest and no SAMLResponse")
-	case len(in.message) > MaxMessage*4/3+MaxMessage/32:
+	case len(in.message) > maxField:
 		return refuse(TooLarge, "%d characters", len(in.message))
 	case len(in.RelayState) > maxRelayState:
 		return refuse(TooLarge, "a RelayState of %d characters", len(in.RelayState))
@@ -153,9 +153,9 @@ func (p *Provider) signedQuery(in Incoming, now time.Time) *Refusal {
 	if !slices.Contains(goodMethods, in.algorithm) {
 		return refuse(WeakAlgorithm, "signature method %.100q", in.algorithm)
 	}
-	good := current(p.IdP.Certificates, now)
-	if len(good) == 0 {
-		return refuse(NoCertificate, "the provider's metadata has no certificate for signing that is good at this time")
+	good, refusal := verifying(p.IdP.Certificates, now)
+	if refusal != nil {
+		return refusal
 	}
 	for _, c := range good {
 		if c.CheckSignature(methodsOfQueries[in.algorithm], []byte(in.signed), forGo(in.signature, c)) == nil {

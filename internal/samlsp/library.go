@@ -2,11 +2,9 @@ package samlsp
 
 import (
 	"crypto"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/url"
-	"time"
 
 	"github.com/beevik/etree"
 	"github.com/crewjam/saml"
@@ -86,12 +84,7 @@ func (p *Provider) serviceProvider() (*saml.ServiceProvider, error) {
 func (i IdP) descriptor() *saml.EntityDescriptor {
 	role := saml.IDPSSODescriptor{}
 	for _, c := range i.Certificates {
-		role.KeyDescriptors = append(role.KeyDescriptors, saml.KeyDescriptor{
-			Use: "signing",
-			KeyInfo: saml.KeyInfo{X509Data: saml.X509Data{X509Certificates: []saml.X509Certificate{
-				{Data: base64.StdEncoding.EncodeToString(c.Raw)},
-			}}},
-		})
+		role.KeyDescriptors = append(role.KeyDescriptors, keyDescriptor("signing", c))
 	}
-	return &saml.EntityDescriptor{EntityID: i.EntityID, ValidUntil: time.Time{}, IDPSSODescriptors: []saml.IDPSSODescriptor{role}}
+	return &saml.EntityDescriptor{EntityID: i.EntityID, IDPSSODescriptors: []saml.IDPSSODescriptor{role}}
 }

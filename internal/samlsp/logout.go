@@ -82,8 +82,8 @@ func (p *Provider) ReadLogout(in Incoming, now time.Time) (*Logout, *LogoutAnswe
 		return l, nil, nil
 	case is(root, nsProtocol, "LogoutResponse") && !in.request:
 		a := &LogoutAnswer{RelayState: in.RelayState}
-		a.InResponseTo, _ = attribute(root, "InResponseTo")
-		code, _ := attribute(only(only(root, nsProtocol, "Status"), nsProtocol, "StatusCode"), "Value")
+		a.InResponseTo = said(root, "InResponseTo")
+		code := said(only(only(root, nsProtocol, "Status"), nsProtocol, "StatusCode"), "Value")
 		a.Success = code == statusSuccess
 		return nil, a, nil
 	}
@@ -97,7 +97,7 @@ func (j *judgement) logoutEnvelope(root *etree.Element) *Refusal {
 	if refusal := j.from(root, true); refusal != nil {
 		return refusal
 	}
-	if destination, _ := attribute(root, "Destination"); destination != j.SP.SLO {
+	if destination := said(root, "Destination"); destination != j.SP.SLO {
 		return refuse(WrongDestination, "the destination is %.200q and not %s", destination, j.SP.SLO)
 	}
 	if refusal := j.issued(root); refusal != nil {
@@ -135,10 +135,10 @@ func (j *judgement) logoutRequest(root *etree.Element) (*Logout, *Refusal) {
 		return nil, refuse(NoSubject, "the logout request names nobody")
 	}
 	l := &Logout{NameID: name, Until: until.Add(2 * j.Rules.ClockSkew)}
-	l.ID, _ = attribute(root, "ID")
-	l.Format, _ = attribute(id, "Format")
-	l.NameQualifier, _ = attribute(id, "NameQualifier")
-	l.SPNameQualifier, _ = attribute(id, "SPNameQualifier")
+	l.ID = said(root, "ID")
+	l.Format = said(id, "Format")
+	l.NameQualifier = said(id, "NameQualifier")
+	l.SPNameQualifier = said(id, "SPNameQualifier")
 	if refusal := j.qualifiers(l.NameQualifier, l.SPNameQualifier); refusal != nil {
 		return nil, refusal // a person of another party's, who has no session here
 	}

@@ -21,9 +21,9 @@ func (j *judgement) subject() *Refusal {
 	}
 	a := &j.result
 	a.NameID = value
-	a.Format, _ = attribute(id, "Format")
-	a.NameQualifier, _ = attribute(id, "NameQualifier")
-	a.SPNameQualifier, _ = attribute(id, "SPNameQualifier")
+	a.Format = said(id, "Format")
+	a.NameQualifier = said(id, "NameQualifier")
+	a.SPNameQualifier = said(id, "SPNameQualifier")
 	switch {
 	case value == "" || strings.TrimSpace(value) != value || strings.ContainsFunc(value, control):
 		return refuse(BadNameID, "the NameID is empty, or has blanks around it or control characters in it")
@@ -72,7 +72,7 @@ func (j *judgement) statement() *Refusal {
 	}
 	a := &j.result
 	a.AuthnInstant, a.SessionUntil = at, until
-	a.SessionIndex, _ = attribute(s, "SessionIndex")
+	a.SessionIndex = said(s, "SessionIndex")
 	if c := only(s, nsAssertion, "AuthnContext"); c != nil {
 		a.Context, _ = text(only(c, nsAssertion, "AuthnContextClassRef"))
 	}
@@ -101,8 +101,8 @@ func (j *judgement) attributes() *Refusal {
 	found, friendly := map[string][]string{}, map[string][]string{}
 	for _, statement := range children(j.inner, nsAssertion, "AttributeStatement") {
 		for _, a := range children(statement, nsAssertion, "Attribute") {
-			name, _ := attribute(a, "Name")
-			other, _ := attribute(a, "FriendlyName")
+			name := said(a, "Name")
+			other := said(a, "FriendlyName")
 			for _, v := range children(a, nsAssertion, "AttributeValue") {
 				// One with elements in it is no text that could be used.
 				if value, ok := text(v); ok && len(value) <= maxAttributeValue && len(name) <= maxAttributeName && len(other) <= maxAttributeName {

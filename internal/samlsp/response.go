@@ -20,7 +20,7 @@ type Response struct {
 // wrapped in lines), bounded, one clear reading, one assertion at its place.
 // Nothing in it is believed yet.
 func Read(field string) (*Response, *Refusal) {
-	if len(field) > MaxMessage*4/3+MaxMessage/32 {
+	if len(field) > maxField {
 		return nil, refuse(TooLarge, "%d characters", len(field))
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(unwrapped.Replace(field))
@@ -43,14 +43,12 @@ var unwrapped = strings.NewReplacer("\r", "", "\n", "")
 // for none. It is not believed: it only finds the request, which Verify then
 // compares with what was signed.
 func (r *Response) InResponseTo() string {
-	id, _ := attribute(r.root, "InResponseTo")
-	return id
+	return said(r.root, "InResponseTo")
 }
 
 // Issuer is whom the response says it is from, for a log line.
 func (r *Response) Issuer() string {
-	issuer, _ := text(only(r.root, nsAssertion, "Issuer"))
-	return issuer
+	return words(r.root, nsAssertion, "Issuer")
 }
 
 // Verify judges a response at a time, as the answer to what was asked (nil:
@@ -117,7 +115,7 @@ func (j *judgement) status() *Refusal {
 	if code == nil {
 		return refuse(WrongStructure, "the response has no StatusCode")
 	}
-	value, _ := attribute(code, "Value")
+	value := said(code, "Value")
 	if value == statusSuccess {
 		if len(children(j.response.root, nsAssertion, "Assertion"))+len(children(j.response.root, nsAssertion, "EncryptedAssertion")) != 1 {
 			return refuse(NotOne, "no assertion")
@@ -126,7 +124,7 @@ func (j *judgement) status() *Refusal {
 	}
 	detail := short(value)
 	if inner := only(code, nsProtocol, "StatusCode"); inner != nil {
-		second, _ := attribute(inner, "Value")
+		second := said(inner, "Value")
 		detail += ", " + short(second)
 	}
 	if message, ok := text(only(status, nsProtocol, "StatusMessage")); ok {
@@ -207,8 +205,8 @@ func (j *judgement) assertionSignature() *Refusal {
 	if refusal != nil {
 		return refusal
 	}
-	before, _ := attribute(j.response.assertion, "ID")
-	if after, _ := attribute(j.inner, "ID"); !is(j.inner, nsAssertion, "Assertion") || after != before {
+	before := said(j.response.assertion, "ID")
+	if after := said(j.inner, "ID"); !is(j.inner, nsAssertion, "Assertion") || after != before {
 		return refuse(BadReference, "what was signed is another element")
 	}
 	return checkAssertionSigned(j.inner)

@@ -37,13 +37,13 @@ func signed(el *etree.Element, certificates []*x509.Certificate, now time.Time) 
 	if len(found) != 1 {
 		return nil, refuse(Unsigned, "%d signatures of %s itself", len(found), el.Tag)
 	}
-	id, _ := attribute(el, "ID")
+	id := said(el, "ID")
 	if refusal := checkSignature(found[0], id); refusal != nil {
 		return nil, refusal
 	}
-	good := current(certificates, now)
-	if len(good) == 0 {
-		return nil, refuse(NoCertificate, "the provider's metadata has no certificate for signing that is good at this time")
+	good, refusal := verifying(certificates, now)
+	if refusal != nil {
+		return nil, refusal
 	}
 	for _, c := range good {
 		detached, err := detach(el)
@@ -68,6 +68,15 @@ func current(all []*x509.Certificate, now time.Time) (good []*x509.Certificate) 
 		}
 	}
 	return good
+}
+
+// verifying are the certificates that a signature may be of now: at least one.
+func verifying(all []*x509.Certificate, now time.Time) ([]*x509.Certificate, *Refusal) {
+	good := current(all, now)
+	if len(good) == 0 {
+		return nil, refuse(NoCertificate, "the provider's metadata has no certificate for signing that is good at this time")
+	}
+	return good, nil
 }
 
 // detach copies an element with the namespaces that it inherits, and without
@@ -179,6 +188,6 @@ func algorithm(el *etree.Element) string {
 			return ""
 		}
 	}
-	value, _ := attribute(el, "Algorithm")
+	value := said(el, "Algorithm")
 	return value
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -156,7 +157,7 @@ func (s *Source) restore(ctx context.Context) {
 
 // Look fetches the metadata and takes it over when it is good.
 func (s *Source) Look(ctx context.Context) error {
-	document, err := s.fetch(ctx)
+	document, err := s.Fetch(ctx)
 	if err == nil {
 		err = s.take(ctx, document)
 	}
@@ -222,21 +223,13 @@ func changes(old *IdP, idp IdP) string {
 	if old != nil {
 		before = old.Certificates
 	}
-	has := func(list []*x509.Certificate, c *x509.Certificate) bool {
-		for _, o := range list {
-			if o.Equal(c) {
-				return true
-			}
-		}
-		return false
-	}
 	for _, c := range idp.Certificates {
-		if !has(before, c) {
+		if !slices.ContainsFunc(before, c.Equal) {
 			added++
 		}
 	}
 	for _, c := range before {
-		if !has(idp.Certificates, c) {
+		if !slices.ContainsFunc(idp.Certificates, c.Equal) {
 			gone++
 		}
 	}

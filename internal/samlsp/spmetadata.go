@@ -1,6 +1,7 @@
 package samlsp
 
 import (
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/xml"
 
@@ -26,10 +27,10 @@ func (p *Provider) Metadata() ([]byte, error) {
 		}
 	}
 	for _, k := range p.Keys.Signing {
-		role.KeyDescriptors = append(role.KeyDescriptors, keyDescriptor("signing", k))
+		role.KeyDescriptors = append(role.KeyDescriptors, keyDescriptor("signing", k.Certificate))
 	}
 	for _, k := range p.Keys.Decryption {
-		d := keyDescriptor("encryption", k)
+		d := keyDescriptor("encryption", k.Certificate)
 		for _, a := range append(append([]string{}, goodCiphers...), goodTransport...) {
 			d.EncryptionMethods = append(d.EncryptionMethods, saml.EncryptionMethod{Algorithm: a})
 		}
@@ -46,8 +47,8 @@ type entityDescriptor struct {
 	Role     saml.SPSSODescriptor `xml:"SPSSODescriptor"`
 }
 
-func keyDescriptor(use string, k Key) saml.KeyDescriptor {
+func keyDescriptor(use string, c *x509.Certificate) saml.KeyDescriptor {
 	return saml.KeyDescriptor{Use: use, KeyInfo: saml.KeyInfo{X509Data: saml.X509Data{
-		X509Certificates: []saml.X509Certificate{{Data: base64.StdEncoding.EncodeToString(k.Certificate.Raw)}},
+		X509Certificates: []saml.X509Certificate{{Data: base64.StdEncoding.EncodeToString(c.Raw)}},
 	}}}
 }

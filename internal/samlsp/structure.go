@@ -91,11 +91,11 @@ var spaceOf = map[string]string{
 
 // checkMessage is what all messages and assertions have in common.
 func checkMessage(el *etree.Element) *Refusal {
-	id, _ := attribute(el, "ID")
+	id := said(el, "ID")
 	if !goodID.MatchString(id) {
 		return refuse(WrongStructure, "the ID of %s is missing or is none", el.Tag)
 	}
-	if version, _ := attribute(el, "Version"); version != "2.0" {
+	if version := said(el, "Version"); version != "2.0" {
 		return refuse(WrongStructure, "the version of %s is %.20q and not 2.0", el.Tag, version)
 	}
 	if _, ok := attribute(el, "IssueInstant"); !ok {
