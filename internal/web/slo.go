@@ -2,7 +2,6 @@ package web
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -39,31 +38,16 @@ func (v *visit) offerLogout(s session.Session) string {
 	if s.SSO == nil {
 		return ""
 	}
-	plain, err := json.Marshal(leaving{*s.SSO, v.Machine.Now().Add(leavingLife)})
+	text, err := sealText(v.keys, sealLeaving, leaving{*s.SSO, v.Machine.Now().Add(leavingLife)})
 	if err != nil {
 		return ""
 	}
-	sealed, err := v.keys.Seal(sealLeaving, nil, plain)
-	if err != nil {
-		return ""
-	}
-	return base64.RawURLEncoding.EncodeToString(sealed)
+	return text
 }
 
 func (v *visit) openLeaving(text string) (leaving, bool) {
-	var l leaving
-	if text == "" || len(text) > maxWish {
-		return l, false
-	}
-	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil {
-		return l, false
-	}
-	plain, err := v.keys.Open(sealLeaving, nil, sealed)
-	if err != nil || json.Unmarshal(plain, &l) != nil || !v.Machine.Now().Before(l.Expires) {
-		return l, false
-	}
-	return l, true
+	l, err := openText[leaving](v.keys, sealLeaving, text)
+	return l, err == nil && v.Machine.Now().Before(l.Expires)
 }
 
 // signedOutView says that it is done, and what else can be ended.

@@ -2,8 +2,6 @@ package web
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -18,39 +16,20 @@ const WishLife = time.Hour
 // sealWish is the context that wishes are sealed for.
 const sealWish = "wish"
 
-// maxWish bounds the text of a sealed wish that is looked at.
-const maxWish = 8 << 10
-
 // SealWish makes the text that a guard sends along to the portal.
 func (p *Portal) SealWish(w login.Wish) (string, error) {
-	plain, err := json.Marshal(w)
-	if err != nil {
-		return "", err
-	}
 	ring, _ := p.Keys()
 	if ring == nil {
 		return "", errNoKeys
 	}
-	sealed, err := ring.Seal(sealWish, nil, plain)
-	return base64.RawURLEncoding.EncodeToString(sealed), err
+	return sealText(ring, sealWish, w)
 }
 
 // openWish reads a wish that a guard of ours sealed, unexpired, for a host
 // that is protected here.
 func (v *visit) openWish(text string) (*login.Wish, error) {
-	if text == "" || len(text) > maxWish {
-		return nil, errors.New("no wish")
-	}
-	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	w, err := openText[login.Wish](v.keys, sealWish, text)
 	if err != nil {
-		return nil, err
-	}
-	plain, err := v.keys.Open(sealWish, nil, sealed)
-	if err != nil {
-		return nil, err
-	}
-	var w login.Wish
-	if err := json.Unmarshal(plain, &w); err != nil {
 		return nil, err
 	}
 	if !v.Machine.Now().Before(w.Expires) {
@@ -70,7 +49,7 @@ func (v *visit) openWish(text string) (*login.Wish, error) {
 // LocalPath gives a path and query that stays on its host: exactly one leading
 // slash, no backslash, no control character. Anything else is "/".
 func LocalPath(uri string) string {
-	if !strings.HasPrefix(uri, "/") || len(uri) > maxWish/2 {
+	if !strings.HasPrefix(uri, "/") || len(uri) > maxSealed/2 {
 		return "/"
 	}
 	uri = "/" + strings.TrimLeft(uri, `/\`)
