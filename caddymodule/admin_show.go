@@ -117,10 +117,7 @@ func (o *operation) sessionsOf(ctx context.Context, a account.Account) ([]sessio
 		}
 		v := sessionView{
 			ID: string(s.ID), Account: a.Name, Created: s.Created.UTC(), Expires: s.Expires.UTC(), LastUsed: used.UTC(),
-			Methods: s.AMR, Network: s.Network, Browser: s.Browser, Hosts: []string{},
-		}
-		if s.SSO != nil {
-			v.Provider = s.SSO.Provider
+			Methods: s.AMR, Provider: s.Provider(), Network: s.Network, Browser: s.Browser, Hosts: []string{},
 		}
 		for _, t := range s.Tokens {
 			v.Hosts = append(v.Hosts, t.Host)

@@ -17,11 +17,8 @@ import (
 // in place of another one or beside it, or a telephone number, in place of the
 // one there is.
 func (m *Machine) BeginEnrol(ctx context.Context, c Client, p Person, replaces string) (Flow, error) {
-	if p.Session.SSO != nil {
-		return Flow{}, ErrNotAllowed
-	}
-	if !m.Fresh(p) {
-		return Flow{}, ErrStale
+	if err := m.mayChange(p); err != nil {
+		return Flow{}, err
 	}
 	if !p.Factors.Protected() && (m.Settings.EnrolByLink || p.Account.EnrolByLink) {
 		return Flow{}, ErrNotAllowed
@@ -38,11 +35,8 @@ func (m *Machine) BeginEnrol(ctx context.Context, c Client, p Person, replaces s
 
 // BeginCodes starts making new backup codes from the security page.
 func (m *Machine) BeginCodes(ctx context.Context, c Client, p Person) (Flow, error) {
-	if p.Session.SSO != nil {
-		return Flow{}, ErrNotAllowed
-	}
-	if !m.Fresh(p) {
-		return Flow{}, ErrStale
+	if err := m.mayChange(p); err != nil {
+		return Flow{}, err
 	}
 	if !p.Factors.Protected() {
 		return Flow{}, ErrNotAllowed
@@ -114,11 +108,8 @@ func (m *Machine) TurnOff(ctx context.Context, c Client, p Person, at Place) (se
 }
 
 func (m *Machine) remove(ctx context.Context, c Client, p Person, at Place, name audit.Name, ids ...string) (session.Credential, error) {
-	if p.Session.SSO != nil {
-		return session.Credential{}, ErrNotAllowed
-	}
-	if !m.Fresh(p) {
-		return session.Credential{}, ErrStale
+	if err := m.mayChange(p); err != nil {
+		return session.Credential{}, err
 	}
 	e := m.event(c, name, p.Account)
 	now := m.since(p.Account)

@@ -41,8 +41,8 @@ func (m *Machine) Finish(ctx context.Context, c Client, f Flow, at Place, old se
 	}
 	if f.SSO != nil {
 		s.SSO = f.SSO.Proved
-		if until := f.SSO.Until; !until.IsZero() && until.Before(s.Expires) {
-			s.Expires = until // SAML Profiles section 4.1.4.3
+		if f.SSO.endsBefore(s) {
+			s.Expires = f.SSO.Until // SAML Profiles section 4.1.4.3
 		}
 	}
 	cred := session.NewCredential(s.ID)

@@ -43,6 +43,19 @@ func (m *Machine) Fresh(p Person) bool {
 	return !p.Factors.Protected() || !p.Token.FactorAt.Before(since)
 }
 
+// mayChange says whether the person may change their second factors now: a
+// provider's people have none here, and others must have proved themselves
+// lately.
+func (m *Machine) mayChange(p Person) error {
+	switch {
+	case p.Session.SSO != nil:
+		return ErrNotAllowed
+	case !m.Fresh(p):
+		return ErrStale
+	}
+	return nil
+}
+
 // SignOut ends the session on every host.
 func (m *Machine) SignOut(ctx context.Context, c Client, p Person) error {
 	if err := m.Sessions.EndSession(ctx, p.Session.ID); err != nil {

@@ -9,7 +9,7 @@ import (
 // Reaches reports whether the person's portal token already satisfies the
 // wish.
 func (p Person) Reaches(w Wish) bool {
-	return p.Token.Level >= w.Needs && (w.Provider == "" || p.Session.SSO != nil && p.Session.SSO.Provider == w.Provider)
+	return p.Token.Level >= w.Needs && (w.Provider == "" || p.Session.Provider() == w.Provider)
 }
 
 // BeginFrom starts a flow for somebody signed in who needs a higher level for

@@ -156,7 +156,7 @@ func (m *Machine) theirs(ctx context.Context, p Provider, as Asserted) (account.
 		identifier string
 		owned      bool // the provider owns whatever is called that
 	}
-	email := asserted(as).email()
+	email := as.email()
 	ways := []by{{email, p.Owns(email)}}
 	if other := otherSpelling(email); p.Owns(other) {
 		ways = append(ways, by{other, true})
@@ -220,7 +220,7 @@ func (m *Machine) link(ctx context.Context, c Client, p Provider, as Asserted, i
 // a domain that is the provider's (`allow email_domain` decides by it), groups
 // under their local names, each as far as the configuration reads it.
 func (m *Machine) profile(ctx context.Context, c Client, p Provider, as Asserted, a account.Account) account.Account {
-	if email := asserted(as).email(); email != "" && email != a.Email {
+	if email := as.email(); email != "" && email != a.Email {
 		switch {
 		case !p.Owns(email):
 			m.dropEmail(ctx, c, p, a, email, "its domain is not one of the provider's `domains`")
@@ -263,8 +263,6 @@ func (m *Machine) dropEmail(ctx context.Context, c Client, p Provider, a account
 	m.Audit.Record(ctx, e)
 }
 
-type asserted Asserted
-
 // AssertedIdentifier is a name or address of a provider's as identifiers are.
 // Only letters of ASCII have no case there: "" for a text that becomes another
 // one here by more than that (full width, ligatures, blanks around it). To the
@@ -283,7 +281,7 @@ func AssertedIdentifier(text string) string {
 }
 
 // email is the asserted address as identifiers are, "" for none that is one.
-func (as asserted) email() string {
+func (as Asserted) email() string {
 	email := AssertedIdentifier(as.Email)
 	if account.CheckEmail(email) != nil {
 		return ""
@@ -329,7 +327,7 @@ func (m *Machine) newName(p Provider, as Asserted) (string, error) {
 		}
 		return name, nil
 	}
-	for _, candidate := range []string{AssertedIdentifier(as.SSO.NameID), asserted(as).email()} {
+	for _, candidate := range []string{AssertedIdentifier(as.SSO.NameID), as.email()} {
 		if usable(candidate) {
 			return candidate, nil
 		}

@@ -131,7 +131,12 @@ func (m *Machine) FinishStepUp(ctx context.Context, c Client, p Person, f Flow, 
 // differs reports whether what a provider proved anew is another session of
 // its than the one that ours is of, or ends before ours.
 func (s SSO) differs(of session.Session) bool {
-	return of.SSO == nil || *s.Proved != *of.SSO || !s.Until.IsZero() && s.Until.Before(of.Expires)
+	return of.SSO == nil || *s.Proved != *of.SSO || s.endsBefore(of)
+}
+
+// endsBefore reports whether the provider lets nobody stay so long.
+func (s SSO) endsBefore(of session.Session) bool {
+	return !s.Until.IsZero() && s.Until.Before(of.Expires)
 }
 
 // movedOn gives the person a session of the provider's present one in place of
@@ -139,7 +144,7 @@ func (s SSO) differs(of session.Session) bool {
 // with it (SPEC F5, F6).
 func (m *Machine) movedOn(ctx context.Context, c Client, p Person, f Flow, at Place) (session.Credential, error) {
 	old := p.Session.ID
-	if p.Session.SSO = f.SSO.Proved; !f.SSO.Until.IsZero() && f.SSO.Until.Before(p.Session.Expires) {
+	if p.Session.SSO = f.SSO.Proved; f.SSO.endsBefore(p.Session) {
 		p.Session.Expires = f.SSO.Until
 	}
 	cred, err := m.replace(ctx, p, at, f.Since)

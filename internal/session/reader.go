@@ -79,11 +79,8 @@ func (r *Reader) Read(ctx context.Context, k Key) (*Entry, error) {
 		return nil, err
 	}
 	e := &Entry{
-		Session: s.ID, Account: a, Token: t, AMR: s.AMR,
+		Session: s.ID, Account: a, Token: t, AMR: s.AMR, Provider: s.Provider(),
 		Expires: s.Expires, Idle: s.Idle, Known: now,
-	}
-	if s.SSO != nil {
-		e.Provider = s.SSO.Provider
 	}
 	used, err := r.lastUse(ctx, s, now)
 	if err != nil {

@@ -93,6 +93,15 @@ type SSO struct {
 	Index string `json:",omitempty"`
 }
 
+// Provider is the identity provider where the person signed in, by the
+// configuration's name for it; "" for a sign-in here.
+func (s Session) Provider() string {
+	if s.SSO == nil {
+		return ""
+	}
+	return s.SSO.Provider
+}
+
 // Token is the right of one browser at one host. The store keeps the hash of
 // its secret only.
 type Token struct {

@@ -9,12 +9,8 @@ import (
 // home is the portal's root for somebody signed in (SPEC B6).
 func home(v *visit) error {
 	left, _ := v.person.Factors.BackupLeft()
-	provider := ""
-	if sso := v.person.Session.SSO; sso != nil {
-		provider = sso.Provider
-	}
 	view := pages.Home{
-		Frame: v.frame(), Org: v.personOrg(), Apps: v.Apps.Open(v.person.Account, provider),
+		Frame: v.frame(), Org: v.personOrg(), Apps: v.Apps.Open(v.person.Account, v.person.Session.Provider()),
 		SecondStep: v.person.Factors.Protected(), BackupCodes: left, LastSignIn: v.person.Session.Previous,
 	}
 	return v.show(http.StatusOK, view)

@@ -170,8 +170,8 @@ func (v *visit) signedIn() (*login.Person, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sso := person.Session.SSO; sso != nil {
-		if _, ok := v.Machine.Settings.Providers[sso.Provider]; !ok {
+	if provider := person.Session.Provider(); provider != "" {
+		if _, ok := v.Machine.Settings.Providers[provider]; !ok {
 			return nil, nil // nobody answers for them any more
 		}
 	}
