@@ -75,12 +75,10 @@ func checkProvider(o *operation, said providerArguments) (any, error) {
 	return v, err
 }
 
-// providerNamed finds a provider's settings.
+// providerNamed finds a provider's settings, or says which there are.
 func (o *operation) providerNamed(name string) (*SAML, error) {
-	for i := range o.app.SAML {
-		if o.app.SAML[i].Name == name {
-			return &o.app.SAML[i], nil
-		}
+	if s := o.app.samlNamed(name); s != nil {
+		return s, nil
 	}
 	return nil, refuse(http.StatusNotFound, "%s", o.app.noProvider(name))
 }
@@ -211,11 +209,4 @@ func (o *operation) refusalsOf(name string) ([]eventView, error) {
 	}
 	slices.SortStableFunc(list, func(a, b eventView) int { return b.Time.Compare(a.Time) })
 	return list[:min(len(list), shownRefusals)], nil
-}
-
-func given(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
 }

@@ -68,15 +68,19 @@ type accountView struct {
 
 // view is an account as operators see it, under this configuration.
 func (o *operation) view(a account.Account) accountView {
-	groups := a.Groups
-	if groups == nil {
-		groups = []string{}
-	}
 	return accountView{
-		ID: string(a.ID), Name: a.Name, Email: a.Email, DisplayName: a.DisplayName, Groups: groups,
+		ID: string(a.ID), Name: a.Name, Email: a.Email, DisplayName: a.DisplayName, Groups: given(a.Groups),
 		Provider: a.Provider, SignsInAt: o.signsInAt(a), Disabled: a.Disabled, HasPassword: !a.PasswordHash.IsZero(),
 		Created: a.Created.UTC(), LastSignIn: a.LastSignIn.UTC(),
 	}
+}
+
+// given is a list as JSON shows it: an empty one is [] and not null.
+func given(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
 }
 
 // factorView is a second factor without its secret.

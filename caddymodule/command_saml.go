@@ -95,7 +95,7 @@ func (v providerCheck) people(p *printer) {
 	})
 	p.line("")
 	uses := append(keyUses("signs", len(v.SP.Signing)), keyUses("decrypts", len(v.SP.Decryption))...)
-	printCertificates(p, "OUR KEY", append(slices.Clone(v.SP.Signing), v.SP.Decryption...), uses)
+	printCertificates(p, "OUR KEY,USE", append(slices.Clone(v.SP.Signing), v.SP.Decryption...), uses)
 	p.line("")
 	v.ruleRows(p)
 	p.line("")
@@ -175,9 +175,6 @@ func printCertificates(p *printer, heading string, list []certificateView, uses 
 			row = append([]string{strconv.FormatUint(uint64(c.Version), 10), uses[i]}, row[1:]...)
 		}
 		rows = append(rows, row)
-	}
-	if heading == "OUR KEY" {
-		heading += ",USE"
 	}
 	p.table(heading+",SHA-256,ENDS,DAYS LEFT", rows)
 }

@@ -64,15 +64,6 @@ func (c samlConfig) readKeys() (samlsp.Keys, error) {
 	return samlsp.Keys{Signing: samlKeys(ring.SAMLSigningKeys()), Decryption: samlKeys(ring.SAMLDecryptionKeys())}, nil
 }
 
-// named finds a provider's settings, nil for none.
-func (c samlConfig) named(name string) *SAML {
-	i := slices.IndexFunc(c.app.SAML, func(s SAML) bool { return s.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return &c.app.SAML[i]
-}
-
 // addressed finds the provider whose consumer a response was sent to, nil for
 // none.
 func (c samlConfig) addressed(destination string) *SAML {
@@ -120,7 +111,7 @@ func (c samlConfig) choose(ctx context.Context, facts samlsp.Facts, name, metada
 	var is chosen
 	switch {
 	case name != "":
-		if is.settings = c.named(name); is.settings == nil {
+		if is.settings = c.app.samlNamed(name); is.settings == nil {
 			return is, usageError("%s", c.app.noProvider(name))
 		}
 	case len(c.app.SAML) == 1:

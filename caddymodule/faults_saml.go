@@ -79,12 +79,8 @@ func (s *SAML) faults(f *finder, under string) {
 			f.fault(path, "%s", groupTwice(g))
 		}
 	}
-	if s.Refresh <= 0 {
-		f.positive(join(under, "refresh"), s.Refresh)
-	}
-	if s.ClockSkew <= 0 {
-		f.positive(join(under, "clock_skew"), s.ClockSkew)
-	}
+	f.positive(join(under, "refresh"), s.Refresh)
+	f.positive(join(under, "clock_skew"), s.ClockSkew)
 	s.gaps(f, under)
 }
 
@@ -140,7 +136,7 @@ func (a *App) unknownProviders(w *placeWalk) Faults {
 	var faults Faults
 	for i, g := range w.guards {
 		look := func(under, provider string) {
-			if provider == "" || slices.ContainsFunc(a.SAML, func(s SAML) bool { return s.Name == provider }) {
+			if provider == "" || a.samlNamed(provider) != nil {
 				return
 			}
 			path := join(under, "provider")
@@ -163,11 +159,7 @@ func (a *App) orProvider() string {
 	if len(a.SAML) == 0 {
 		return ""
 	}
-	names := make([]string, len(a.SAML))
-	for i, s := range a.SAML {
-		names[i] = s.Name
-	}
-	return ", or here " + either(names)
+	return ", or here " + either(a.providerNames())
 }
 
 // checkSAMLName: what fits into a path and before the colon of a group.

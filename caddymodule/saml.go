@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,15 @@ func plainDomain(domain string) (string, bool) {
 		return "", false
 	}
 	return strings.ToLower(plain), true
+}
+
+// samlNamed finds a provider's settings, nil for none.
+func (a *App) samlNamed(name string) *SAML {
+	i := slices.IndexFunc(a.SAML, func(s SAML) bool { return s.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &a.SAML[i]
 }
 
 // samlAddress is where a page of ours towards a provider is: `acs`, `slo`,
