@@ -181,7 +181,13 @@ func eventsOf(t testing.TB, out string) []auditEvent {
 // figure is the value of one figure at the admin endpoint, 0 for none.
 func figure(t testing.TB, g *gateway, name string) int {
 	t.Helper()
-	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\d+)$`).FindStringSubmatch(metrics(t, g))
+	return figureIn(t, metrics(t, g), name)
+}
+
+// figureIn is figure of a text that was read before.
+func figureIn(t testing.TB, text, name string) int {
+	t.Helper()
+	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\d+)$`).FindStringSubmatch(text)
 	if m == nil {
 		return 0
 	}

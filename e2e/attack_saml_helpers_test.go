@@ -9,9 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -317,27 +315,19 @@ func (f federation) sessions(t *testing.T, name string) int {
 	return n
 }
 
-// An auditLine is one event.
-type auditLine struct {
-	Event, Account, Subject, Method, Reason string
-}
-
 // audited are the events of the kinds that are awaited, newest first, once all
 // are stored that the nodes have counted so far.
-func (f federation) audited(t *testing.T) []auditLine {
+func (f federation) audited(t *testing.T) []auditEvent {
 	t.Helper()
 	want := maps.Clone(f.stored)
 	for _, g := range f.nodes {
 		text := metrics(t, g)
 		for _, event := range awaited {
-			if m := regexp.MustCompile(`sallyport_audit_events_total\{event="` + event + `"\} (\d+)`).FindStringSubmatch(text); m != nil {
-				n, _ := strconv.Atoi(m[1])
-				want[event] += n
-			}
+			want[event] += figureIn(t, text, `sallyport_audit_events_total{event="`+event+`"}`)
 		}
 	}
 	for deadline := time.Now().Add(20 * time.Second); ; {
-		var list struct{ Events []auditLine }
+		var list struct{ Events []auditEvent }
 		f.json(t, &list, "audit", "--limit", "1000")
 		lacking := ""
 		for event, n := range counts(list.Events) {
@@ -346,7 +336,7 @@ func (f federation) audited(t *testing.T) []auditLine {
 			}
 		}
 		if lacking == "" {
-			return slices.DeleteFunc(list.Events, func(e auditLine) bool { return !slices.Contains(awaited, e.Event) })
+			return slices.DeleteFunc(list.Events, func(e auditEvent) bool { return !slices.Contains(awaited, e.Event) })
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("stored within 20 s: %s", lacking)
@@ -358,7 +348,7 @@ func (f federation) audited(t *testing.T) []auditLine {
 var awaited = []string{"sso_refused", "break_glass_used"}
 
 // counts are how many there are of each awaited kind.
-func counts(events []auditLine) map[string]int {
+func counts(events []auditEvent) map[string]int {
 	n := map[string]int{}
 	for _, event := range awaited {
 		n[event] = 0

@@ -193,15 +193,9 @@ func TestBreakGlassIsLoud(t *testing.T) {
 	t.Parallel()
 	f := startFederation(t, unlimited, idpUsers, idpUsers)
 	alarms := func() (events, counted, lines int) {
-		for _, e := range f.audited(t) {
-			if e.Event == "break_glass_used" {
-				events++
-			}
-		}
+		events = counts(f.audited(t))["break_glass_used"]
 		for _, g := range f.nodes {
-			if m := regexp.MustCompile(`sallyport_audit_events_total\{event="break_glass_used"\} (\d+)`).FindStringSubmatch(metrics(t, g)); m != nil {
-				counted += int(m[1][0] - '0')
-			}
+			counted += figure(t, g, `sallyport_audit_events_total{event="break_glass_used"}`)
 			lines += strings.Count(g.Log(), "ALARM: ")
 		}
 		return events, counted, lines

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"net/http"
@@ -274,16 +273,8 @@ func (s *ssoStory) problem(kind, heading string) (reference string) {
 	return reference
 }
 
-// An ssoEvent is what `sallyport audit --json` tells of one event.
-type ssoEvent struct {
-	Event   string `json:"event"`
-	Subject string `json:"subject"`
-	Method  string `json:"method"`
-	Reason  string `json:"reason"`
-}
-
 // audit waits for an event with the name, as the command finds it.
-func (s *ssoStory) audit(name string, args ...string) ssoEvent {
+func (s *ssoStory) audit(name string, args ...string) auditEvent {
 	s.t.Helper()
 	out := ""
 	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
@@ -291,18 +282,14 @@ func (s *ssoStory) audit(name string, args ...string) ssoEvent {
 		if out, err = s.g.Run("", append([]string{"audit", "--json", "--limit", "200"}, args...)...); err != nil {
 			s.t.Fatal(err)
 		}
-		var list struct{ Events []ssoEvent }
-		if err := json.Unmarshal([]byte(out), &list); err != nil {
-			s.t.Fatalf("audit: %v\n%s", err, out)
-		}
-		for _, e := range list.Events {
+		for _, e := range eventsOf(s.t, out) {
 			if e.Event == name {
 				return e
 			}
 		}
 	}
 	s.t.Fatalf("no event %s of %v:\n%s", name, args, out)
-	return ssoEvent{}
+	return auditEvent{}
 }
 
 // refused fails unless the audit, asked for a reference, gives the reason.

@@ -19,16 +19,12 @@ func TestLogoutIsOfItsProvider(t *testing.T) {
 	in, err := arrives(s, s.Client(), asserts(s, "ann", "ann@partner.example"))
 	s.Must(err)
 	c := s.Client()
-	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example"))
-	s.Must(err)
-	waits, err := s.Machine.Complete(ctx, c, key)
-	s.Must(err)
+	waits := unaskedAnn(s, c)
 	s.Clock.Advance(time.Second)
 	for i, indexes := range [][]string{nil, {"index-1"}} {
-		n, err := s.Machine.EndByProvider(ctx, s.Client(), login.ProviderLogout{
-			Provider: "other", Entity: in.Session.SSO.Entity, ID: []string{"_a", "_b"}[i], Until: s.Clock.Now().Add(time.Minute),
-			NameID: in.Session.SSO.NameID, Indexes: indexes,
-		})
+		l := annsLogout(s, []string{"_a", "_b"}[i], indexes...)
+		l.Provider = "other"
+		n, err := s.Machine.EndByProvider(ctx, s.Client(), l)
 		if n != 0 || err != nil {
 			t.Errorf("another provider ended %d sessions (%v)", n, err)
 		}
@@ -51,10 +47,7 @@ func TestSignInEndsWithItsProvider(t *testing.T) {
 	c := s.Client()
 	asked, err := answered(s, c, askedProvider(s, c, "partner"), asserts(s, "ann", "ann@partner.example"))
 	s.Must(err)
-	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example"))
-	s.Must(err)
-	unasked, err := s.Machine.Complete(ctx, c, key)
-	s.Must(err)
+	unasked := unaskedAnn(s, c)
 	late, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example"))
 	s.Must(err)
 	settings := s.Machine.Settings
@@ -90,16 +83,11 @@ func TestLogoutIsNotLostWithTheRecords(t *testing.T) {
 	in, err := arrives(s, s.Client(), asserts(s, "ann", "ann@partner.example"))
 	s.Must(err)
 	c := s.Client()
-	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example"))
-	s.Must(err)
-	waits, err := s.Machine.Complete(ctx, c, key)
-	s.Must(err)
+	waits := unaskedAnn(s, c)
 	s.Clock.Advance(time.Second)
 	there := s.Machine.Once
 	s.Machine.Once = away{there}
-	n, err := s.Machine.EndByProvider(ctx, s.Client(), login.ProviderLogout{
-		Provider: "partner", Entity: in.Session.SSO.Entity, ID: "_1", Until: s.Clock.Now().Add(time.Minute), NameID: in.Session.SSO.NameID,
-	})
+	n, err := s.Machine.EndByProvider(ctx, s.Client(), annsLogout(s, "_1"))
 	if n != 1 || err != nil {
 		t.Errorf("ended %d sessions (%v)", n, err)
 	}
@@ -120,12 +108,9 @@ func TestSignInEndsWithTheProvidersSession(t *testing.T) {
 	s := authtest.New(t, withProviders())
 	c := s.Client()
 	until := s.Clock.Now().Add(10 * time.Second)
-	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example", func(as *login.Asserted) { as.SessionUntil = until }))
-	s.Must(err)
-	f, err := s.Machine.Complete(ctx, c, key)
-	s.Must(err)
+	f := unaskedAnn(s, c, func(as *login.Asserted) { as.SessionUntil = until })
 	s.Clock.Advance(10 * time.Second)
-	f, err = s.Machine.ConfirmUnasked(ctx, f)
+	f, err := s.Machine.ConfirmUnasked(ctx, f)
 	if err == nil {
 		_, err = s.Machine.Finish(ctx, c, f, authtest.Place(), "")
 	}

@@ -29,16 +29,10 @@ func twoProviders(set *login.Settings) {
 // keptAnswer is a browser's request to a provider, and the key of the answer to it.
 func keptAnswer(s *authtest.Site, c login.Client, provider string, as login.Asserted) (key string) {
 	s.T.Helper()
-	f, err := s.Machine.AskProvider(ctx, s.Begin(c), provider, false)
-	s.Must(err)
-	r, err := s.Machine.PendingRequest(ctx, f.SSO.Request)
-	s.Must(err)
 	now := s.Clock.Now()
 	as.Provider, as.ID, as.Until, as.ProvedAt = provider, "_"+login.NewID(), now.Add(5*time.Minute), now
 	as.SSO.Provider, as.SSO.Entity = provider, "https://idp."+provider+".org/"
-	key, err = s.Machine.KeepAnswer(ctx, &r, as)
-	s.Must(err)
-	return key
+	return kept(s, askedProvider(s, c, provider), as)
 }
 
 // refusedAs is the reason of a refusal, "" for none.

@@ -62,11 +62,17 @@ func askedProvider(s *authtest.Site, c login.Client, provider string) login.Flow
 // answered brings an assertion to the flow that asked for it.
 func answered(s *authtest.Site, c login.Client, f login.Flow, as login.Asserted) (login.Flow, error) {
 	s.T.Helper()
+	return s.Machine.Complete(ctx, c, kept(s, f, as))
+}
+
+// kept is the key under which the answer to a flow's request waits.
+func kept(s *authtest.Site, f login.Flow, as login.Asserted) string {
+	s.T.Helper()
 	r, err := s.Machine.PendingRequest(ctx, f.SSO.Request)
 	s.Must(err)
 	key, err := s.Machine.KeepAnswer(ctx, &r, as)
 	s.Must(err)
-	return s.Machine.Complete(ctx, c, key)
+	return key
 }
 
 // staleAnn is somebody who signed in at partner eleven minutes ago.
@@ -91,9 +97,9 @@ func stepUpBySSO(s *authtest.Site, c login.Client, p login.Person) login.Flow {
 
 // unaskedAnn is the flow of somebody of partner's whom nobody here has sent
 // there.
-func unaskedAnn(s *authtest.Site, c login.Client) login.Flow {
+func unaskedAnn(s *authtest.Site, c login.Client, change ...func(*login.Asserted)) login.Flow {
 	s.T.Helper()
-	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example"))
+	key, err := s.Machine.KeepAnswer(ctx, nil, asserts(s, "ann", "ann@partner.example", change...))
 	s.Must(err)
 	f, err := s.Machine.Complete(ctx, c, key)
 	s.Must(err)
@@ -391,11 +397,7 @@ func TestAnswerIsForTheBrowserThatAsked(t *testing.T) {
 	victim, attacker := s.Client(), s.Client()
 	keep := func() (string, login.Flow) {
 		f := askedProvider(s, attacker, "partner")
-		r, err := s.Machine.PendingRequest(ctx, f.SSO.Request)
-		s.Must(err)
-		key, err := s.Machine.KeepAnswer(ctx, &r, asserts(s, "eve", "eve@partner.example"))
-		s.Must(err)
-		return key, f
+		return kept(s, f, asserts(s, "eve", "eve@partner.example")), f
 	}
 	key, _ := keep()
 	_, err := s.Machine.Complete(ctx, victim, key)

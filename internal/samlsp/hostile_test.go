@@ -1,7 +1,6 @@
 package samlsp_test
 
 import (
-	"crypto/rsa"
 	"testing"
 	"time"
 
@@ -21,7 +20,7 @@ var us = samlsp.SP{
 func knowing(t testing.TB, p *samltest.IdP) samlsp.Provider {
 	t.Helper()
 	key := samltest.SPKey(t)
-	ours := samlsp.Key{Private: key.Private.(*rsa.PrivateKey), Certificate: key.Certificate}
+	ours := key.Ours()
 	return samlsp.Provider{
 		Name: "partner", SP: us, IdP: p.Provider(), Rules: samlsp.Rules{ClockSkew: time.Minute, SingleLogout: true},
 		Keys: samlsp.Keys{Signing: []samlsp.Key{ours}, Decryption: []samlsp.Key{ours}},

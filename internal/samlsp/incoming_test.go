@@ -8,9 +8,7 @@ import (
 	"crypto/rand"
 	_ "crypto/sha1" // what is no longer good enough has to be refused
 	_ "crypto/sha512"
-	"encoding/asn1"
 	"encoding/base64"
-	"math/big"
 	"net/url"
 	"runtime"
 	"strings"
@@ -76,22 +74,9 @@ func (r redirected) query(t testing.TB) string {
 		t.Fatal(err)
 	}
 	if r.plain {
-		value = sideBySide(t, r.key, value)
+		value = samltest.FixedLength(r.key.Private.(*ecdsa.PrivateKey), value)
 	}
 	return query + "&Signature=" + escape(base64.StdEncoding.EncodeToString(value))
-}
-
-func sideBySide(t testing.TB, k *samltest.Key, der []byte) []byte {
-	t.Helper()
-	var pair struct{ R, S *big.Int }
-	if _, err := asn1.Unmarshal(der, &pair); err != nil {
-		t.Fatal(err)
-	}
-	size := (k.Private.(*ecdsa.PrivateKey).Params().BitSize + 7) / 8
-	both := make([]byte, 2*size)
-	pair.R.FillBytes(both[:size])
-	pair.S.FillBytes(both[size:])
-	return both
 }
 
 // byQuery reads a query as internal/web does.
@@ -114,10 +99,7 @@ func byForm(p samlsp.Provider, form url.Values, now time.Time) (*samlsp.Logout, 
 // signedBy puts a signature right after the issuer, by goxmldsig.
 func signedBy(t testing.TB, k *samltest.Key, method, text string) *etree.Element {
 	t.Helper()
-	doc := etree.NewDocument()
-	if err := doc.ReadFromString(text); err != nil {
-		t.Fatal(err)
-	}
+	root := tree(t, []byte(text))
 	context, err := dsig.NewSigningContext(k.Private, [][]byte{k.Certificate.Raw})
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +108,6 @@ func signedBy(t testing.TB, k *samltest.Key, method, text string) *etree.Element
 	if err := context.SetSignatureMethod(method); err != nil {
 		t.Fatal(err)
 	}
-	root := doc.Root()
 	signature, err := context.ConstructSignature(root, true)
 	if err != nil {
 		t.Fatal(err)
@@ -270,10 +251,7 @@ func TestQueryIsTheOneThatWasSigned(t *testing.T) {
 
 func truncated(t testing.TB, message string) string {
 	t.Helper()
-	raw, err := base64.StdEncoding.DecodeString(message)
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw := unbase64(t, message)
 	return base64.StdEncoding.EncodeToString(raw[:len(raw)/2])
 }
 

@@ -135,7 +135,7 @@ func openPost(t *testing.T, m samlsp.Message, location, field string) openedMess
 	return out
 }
 
-func unbase64(t *testing.T, text string) []byte {
+func unbase64(t testing.TB, text string) []byte {
 	t.Helper()
 	raw, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
@@ -144,7 +144,7 @@ func unbase64(t *testing.T, text string) []byte {
 	return raw
 }
 
-func tree(t *testing.T, text []byte) *etree.Element {
+func tree(t testing.TB, text []byte) *etree.Element {
 	t.Helper()
 	doc := etree.NewDocument()
 	if err := doc.ReadFromBytes(text); err != nil {

@@ -1,7 +1,6 @@
 package samlsp_test
 
 import (
-	"crypto/rsa"
 	"encoding/base64"
 	"encoding/xml"
 	"flag"
@@ -23,7 +22,7 @@ func rollingOver(t *testing.T) samlsp.Provider {
 	t.Helper()
 	p := knowing(t, samltest.New(t, "https://idp.partner.example"))
 	for _, k := range samltest.New(t, "the next keys").Keys[:2] {
-		p.Keys.Signing = append(p.Keys.Signing, samlsp.Key{Private: k.Private.(*rsa.PrivateKey), Certificate: k.Certificate})
+		p.Keys.Signing = append(p.Keys.Signing, k.Ours())
 	}
 	p.Keys.Decryption = p.Keys.Signing[1:]
 	p.Keys.Signing = p.Keys.Signing[:2]

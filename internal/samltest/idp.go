@@ -34,6 +34,11 @@ type Key struct {
 	Certificate *x509.Certificate
 }
 
+// Ours is an RSA key as a service provider has it.
+func (k *Key) Ours() samlsp.Key {
+	return samlsp.Key{Private: k.Private.(*rsa.PrivateKey), Certificate: k.Certificate}
+}
+
 // IdP is an identity provider. Its metadata lists all of its keys.
 type IdP struct {
 	EntityID string

@@ -182,14 +182,14 @@ func (s *Signing) value(r *Response, signed []byte) []byte {
 		panic(err) // a good key signs every digest
 	}
 	if curve, ok := private.(*ecdsa.PrivateKey); ok {
-		value = fixedLength(curve, value)
+		value = FixedLength(curve, value)
 	}
 	return value
 }
 
-// fixedLength is r and s side by side, as XML Signature (section 6.4.3 of
+// FixedLength is r and s side by side, as XML Signature (section 6.4.3 of
 // version 1.1) wants it, instead of Go's ASN.1.
-func fixedLength(key *ecdsa.PrivateKey, der []byte) []byte {
+func FixedLength(key *ecdsa.PrivateKey, der []byte) []byte {
 	var pair struct{ R, S *big.Int }
 	if _, err := asn1.Unmarshal(der, &pair); err != nil {
 		panic(err)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/flate"
 	"context"
-	"crypto/rsa"
 	"encoding/base64"
 	"io"
 	"net/http"
@@ -50,7 +49,7 @@ func newSSOSite(t testing.TB, change ...func(*samlsp.Rules)) *ssoSite {
 		}}
 	})
 	at, key := portalURL+"/saml/partner/", samltest.SPKey(t)
-	keys := []samlsp.Key{{Private: key.Private.(*rsa.PrivateKey), Certificate: key.Certificate}}
+	keys := []samlsp.Key{key.Ours()}
 	s.now = samlsp.Provider{
 		Name: "partner", SP: samlsp.SP{EntityID: at + "metadata", ACS: at + "acs", SLO: at + "slo"},
 		IdP: s.idp.Provider(), Keys: samlsp.Keys{Signing: keys, Decryption: keys},
@@ -194,7 +193,7 @@ func TestRepeatedLogoutIsLimited(t *testing.T) {
 	theirs := s.now
 	theirs.SP.EntityID = s.idp.EntityID
 	theirs.IdP.Logout = map[samlsp.Binding]string{samlsp.Redirect: s.now.SP.SLO}
-	theirs.Keys.Signing = []samlsp.Key{{Private: key.Private.(*rsa.PrivateKey), Certificate: key.Certificate}}
+	theirs.Keys.Signing = []samlsp.Key{key.Ours()}
 	message, err := theirs.LogoutRequest(samlsp.Logout{ID: "_one", NameID: "nobody"}, s.Clock.Now())
 	s.Must(err)
 	b, refused, limited := s.at("203.0.113.1"), 0, 0

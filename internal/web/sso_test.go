@@ -3,7 +3,6 @@ package web_test
 import (
 	"compress/flate"
 	"context"
-	"crypto/rsa"
 	"encoding/base64"
 	"io"
 	"net/http"
@@ -49,7 +48,7 @@ func (p *partner) Provider(_ context.Context, name string) (samlsp.Provider, err
 func withPartner(t testing.TB, ways ...way) (*site, *partner) {
 	t.Helper()
 	key := samltest.SPKey(t)
-	ours := samlsp.Key{Private: key.Private.(*rsa.PrivateKey), Certificate: key.Certificate}
+	ours := key.Ours()
 	p := &partner{
 		IdP: samltest.New(t, "https://idp.partner.example"),
 		sp: samlsp.SP{
