@@ -45,7 +45,7 @@ func samlExplain() *cobra.Command {
 	flags.StringVar(&f.keys, "keys", "", "the key ring's file, which decrypts (default what the configuration says)")
 	flags.StringVar(&f.provider, "provider", "", "judge it as a response of this provider (default the one that issued it)")
 	flags.StringVar(&f.metadata, "metadata", "", "a copy of the provider's metadata (default what the configuration names)")
-	flags.StringVar(&f.at, "at", "", "judge it as of this time, such as 2026-05-01T08:00:00Z, or as of when it was `issued` (default now)")
+	flags.StringVar(&f.at, "at", "", "judge it as of this `time`, such as 2026-05-01T08:00:00Z, or as of when it was issued with the word issued (default now)")
 	flags.StringVar(&f.request, "request", "", "the ID of the request that was asked (default the one that it says it answers)")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return c

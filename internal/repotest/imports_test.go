@@ -23,7 +23,7 @@ var mayImport = map[string]string{
 	"pages":            "",
 
 	// Conversations with the outside: an identity provider, a telephone.
-	"internal/samlsp": "internal/keyring",
+	"internal/samlsp": "",
 	"internal/notify": "internal/phone",
 
 	// Signing in, and the pages of it.
