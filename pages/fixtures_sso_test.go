@@ -39,7 +39,7 @@ func ssoFixtures(text string, flow, account Frame) []fixture {
 		none("signedout-org-only", SignedOut{Frame: bare, Org: text}),
 		none("signedout-both", SignedOut{Frame: bare, Org: text, OrgDone: true}),
 		none("signedout-failed", SignedOut{Frame: bare, Org: text, OrgFailed: true}),
-		none("security-org", Security{Frame: account, Sessions: 2, Org: text}),
+		none("security-org", Security{Frame: account, Open: sessions(2), Org: text}),
 		none("home-org", Home{Frame: account, LastSignIn: at, Org: text}),
 		none("everywhere-org", SignOutEverywhere{account, 3, false, text}),
 		{

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"bytes"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -49,6 +50,15 @@ func testPNG() []byte {
 	return buf.Bytes()
 }
 
+// sessions are n sign-ins, the first one the present.
+func sessions(n int) []OpenSession {
+	list := make([]OpenSession, n)
+	for i := range list {
+		list[i] = OpenSession{ID: fmt.Sprintf("s%d", i), Browser: "Firefox on Linux", Network: "192.0.2.7", Began: at, LastUsed: at, Current: i == 0}
+	}
+	return list
+}
+
 // fixtures are all views; text stands wherever a person or an operator can put
 // words, so that a test can put hostile ones there.
 func fixtures(text string) []fixture {
@@ -66,9 +76,9 @@ func fixtures(text string) []fixture {
 	combined := signIn
 	combined.Combined = true
 	password := Password{flow, text, text, text}
-	choose := VerifyChoose{flow, choices}
-	app := VerifyApp{flow, true, true}
-	backup := VerifyBackup{flow, true}
+	choose := VerifyChoose{Frame: flow, Choices: choices}
+	app := VerifyApp{Frame: flow, Hint: true, OtherWays: true}
+	backup := VerifyBackup{Frame: flow, OtherWays: true}
 	setUp := SetUpChoose{flow, true, text, []Choice{{Method: MethodApp, Checked: true}, {Method: MethodPhone}}, ""}
 	setUpApp := SetUpApp{
 		Frame: flow, QR: testPNG(), Key: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
@@ -123,10 +133,10 @@ func fixtures(text string) []fixture {
 		{"home", Home{account, []App{{text, "https://wiki.example.com"}, {"Grafana", "https://grafana.example.com"}, {"Payroll", "https://pay.example.com"}}, true, 2, at, ""}, nil, nil},
 		{"home-bare", Home{Frame: account}, nil, nil},
 		{"home-nocodes", Home{Frame: account, SecondStep: true}, nil, nil},
-		{"security", Security{Frame: account, Methods: []Method{phone, plain}, BackupCodes: 1, CodesMade: at, MayTurnOff: true, Sessions: 3}, nil, nil},
-		{"security-kept", Security{Frame: account, Methods: []Method{plain}, CodesMade: at, Sessions: 1}, nil, nil},
-		{"security-nocodes", Security{Frame: account, Methods: []Method{phone}, Sessions: 1}, nil, nil},
-		{"security-none", Security{Frame: account, Sessions: 1}, nil, nil},
+		{"security", Security{Frame: account, Methods: []Method{phone, plain}, BackupCodes: 1, CodesMade: at, MayTurnOff: true, Open: sessions(3)}, nil, nil},
+		{"security-kept", Security{Frame: account, Methods: []Method{plain}, CodesMade: at, Open: sessions(1)}, nil, nil},
+		{"security-nocodes", Security{Frame: account, Methods: []Method{phone}, Open: sessions(1)}, nil, nil},
+		{"security-none", Security{Frame: account, Open: sessions(1)}, nil, nil},
 		{"confirm", confirm, func(p ...Problem) View { confirm.Problems = p; return confirm }, []Problem{{"password", PwCurrent, Args{"left": 2}}, wrong}},
 		{"confirm-backup", Confirm{Frame: account, Change: ChangeRemove, Method: MethodBackup, Others: []string{MethodApp}}, nil, nil},
 		{"confirm-add", Confirm{Frame: account, Change: ChangeAddApp}, nil, nil},
@@ -141,7 +151,7 @@ func fixtures(text string) []fixture {
 		{"remove-plain", RemoveMethod{account, plain, false}, nil, nil},
 		{"turnoff", TurnOff{account, []Method{phone, plain}, 7}, nil, nil},
 		{"everywhere", SignOutEverywhere{account, 3, false, ""}, nil, nil},
-		{"everywhere-others", SignOutEverywhere{account, 3, true, ""}, nil, nil},
+		{"everywhere-one", SignOutEverywhere{account, 1, true, ""}, nil, nil},
 		{"limited-requests", Limited{Frame: flow, Kind: LimitRequests, Wait: 25 * time.Second, Until: at}, nil, nil},
 		{"limited-signin", Limited{Frame: flow, Kind: LimitSignIn, Wait: 14*time.Minute + time.Second, Until: at}, nil, nil},
 		{"limited-codes", Limited{Frame: flow, Kind: LimitCodes, Wait: time.Hour, Until: at, Retry: "/sallyport/verify/app", OtherWays: "/sallyport/verify"}, nil, nil},

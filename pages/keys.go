@@ -19,6 +19,8 @@ const (
 	PwShort      = "pw.short"   // {n} characters at least
 	PwLong       = "pw.long"    // {n} characters at most
 	PwCommon     = "pw.common"
+	PwNewEmpty   = "pw.newempty" // of the two fields the one for the new password
+	PwSame       = "pw.same"     // the new password is the present one
 
 	// For what comes with text messages, calls and SSO.
 	IDFormat         = "id.format"
@@ -60,6 +62,14 @@ const (
 	NoticePhoneChanged  = "notice.phonechanged"  // codes go to {ending} from now on
 	NoticePhoneRemoved  = "notice.phoneremoved"
 	NoticeFreshCodes    = "notice.freshcodes" // unsaved codes died, these are new
+	NoticeRenamed       = "notice.renamed"
+	NoticePasswordNew   = "notice.passwordnew"   // changed; signed out everywhere else
+	NoticeSessionEnded  = "notice.sessionended"  // one other device signed out
+	NoticeTrustEnded    = "notice.trustended"    // a browser will be asked again
+	NoticeTestedApp     = "notice.tested.app"    // the code was right
+	NoticeTestedPhone   = "notice.tested.phone"  // {ending}
+	NoticeTestedBackup  = "notice.tested.backup" // {n} left
+	NoticeConfirmed     = "notice.confirmed"     // it's you: now finish the change that you had begun
 )
 
 // Keys of messages to a phone, for Set.NoticeText and Set.NoticeSpeech.

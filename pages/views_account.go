@@ -55,22 +55,102 @@ type Security struct {
 	// MayAddPhone offers to add a phone number, where there is none yet, and
 	// MayChangePhone to change the one there is.
 	MayAddPhone, MayChangePhone bool
-	// Sessions is how many sign-ins are open, this one included.
-	Sessions int
+	// MayTest offers to test a method ({base}/account/security/test).
+	MayTest bool
+	// PasswordChanged is when the password was last chosen; zero where nobody
+	// knows (it was taken over from another system).
+	PasswordChanged time.Time
+	// Open are the sign-ins that are open, the present one first.
+	Open []OpenSession
+	// Browsers are those that are not asked for the second step, for TrustDays
+	// days; TrustDays is 0 where that is not offered.
+	Browsers  []TrustedBrowser
+	TrustDays int
+	// Recent is what happened lately, newest first.
+	Recent []Activity
 	// Org is the identity provider that manages how the account signs in, ""
-	// for none. With it only Sessions matters.
+	// for none. With it only Open and Recent matter.
 	Org string
 }
 
+// OpenSession is one sign-in. Its button posts to
+// {base}/account/security/sessions/{ID}; the present one has none.
+type OpenSession struct {
+	ID string
+	// Browser is as people know it, "Firefox on Linux"; Network an IPv4
+	// address, or an IPv6 network, shortened.
+	Browser, Network string
+	Began, LastUsed  time.Time
+	Current          bool
+	// Org is the identity provider where it began, "" for a password here.
+	Org string
+}
+
+// TrustedBrowser is a browser that is not asked for the second step until
+// Until. Its button posts to {base}/account/security/browsers/{ID}.
+type TrustedBrowser struct {
+	ID               string
+	Browser, Network string
+	Since, Until     time.Time
+	// LastUsed is when it last signed in without a code, zero for never.
+	LastUsed time.Time
+	Current  bool
+}
+
+// Activity is one thing that happened to the account.
+type Activity struct {
+	// Kind is one of the Activity constants: the sentence is
+	// "activity."+Kind in the catalogue.
+	Kind string
+	// Method is the MethodApp, … that was concerned, "" for none.
+	Method string
+	When   time.Time
+	// Browser and Network are where it came from, "" where it came from
+	// nowhere: an operator did it.
+	Browser, Network string
+}
+
+// What can happen to an account, as its owner is told.
+const (
+	ActivitySignedIn       = "signedin"
+	ActivitySignedOut      = "signedout"
+	ActivitySessionEnded   = "sessionended"  // one, from the security settings
+	ActivitySessionsEnded  = "sessionsended" // all
+	ActivityPasswordWrong  = "passwordwrong"
+	ActivityCodeWrong      = "codewrong" // the password was right
+	ActivityLimit          = "limit"     // too many tries
+	ActivityFactorLocked   = "factorlocked"
+	ActivityFactorAdded    = "factoradded"
+	ActivityFactorReplaced = "factorreplaced"
+	ActivityFactorRenamed  = "factorrenamed"
+	ActivityFactorRemoved  = "factorremoved"
+	ActivityStepOff        = "stepoff"
+	ActivityCodesMade      = "codesmade"
+	ActivityCodeUsed       = "codeused" // a backup code
+	ActivityTested         = "tested"
+	ActivityConfirmed      = "confirmed" // password and code, before a change
+	ActivityPassword       = "password"  // chosen or changed
+	ActivityRecoveryAsked  = "recoveryasked"
+	ActivityStepReset      = "stepreset" // by support
+	ActivityLinkMade       = "linkmade"  // by support: a link to choose a password
+	ActivityTrusted        = "trusted"   // a browser is not asked any more
+	ActivityTrustEnded     = "trustended"
+	ActivityLocked         = "locked"   // "This wasn't me"
+	ActivityUnlocked       = "unlocked" // by support, or a new password
+	ActivityChanged        = "changed"  // by support: name, groups, address, provider
+)
+
 // Changes that Confirm names.
 const (
-	ChangeAddApp   = "addapp"
-	ChangeAddPhone = "addphone"
-	ChangePhone    = "phone"
-	ChangeCodes    = "codes"
-	ChangeRemove   = "remove"
-	ChangeTurnOff  = "turnoff"
-	ChangeSessions = "sessions"
+	ChangeAddApp     = "addapp"
+	ChangeAddPhone   = "addphone"
+	ChangePhone      = "phone"
+	ChangeCodes      = "codes"
+	ChangeRemove     = "remove"
+	ChangeTurnOff    = "turnoff"
+	ChangeSessions   = "sessions"
+	ChangeOfPassword = "password"
+	ChangeName       = "rename"
 )
 
 // Confirm asks for the password and a code of a method that exists, before a
@@ -127,18 +207,52 @@ type TurnOff struct {
 }
 
 // SignOutEverywhere asks before all sessions end. It posts to
-// {base}/account/security/sign-out-everywhere.
+// {base}/account/security/sign-out-everywhere: with keep=this the present one
+// stays. Where it is the only one, there is no such button.
 type SignOutEverywhere struct {
 	Frame
 	// Sessions is how many sign-ins are open, this one included.
 	Sessions int
-	// KeepsThis says that the present session stays.
-	KeepsThis bool
+	// Trusted says that browsers are remembered, which ends too.
+	Trusted bool
 	// Org is the identity provider that the account signs in with, "" for none.
 	Org string
 }
 
+// ChangePassword asks for the present password and a new one. It posts
+// current and password to {base}/account/security/password, with the account's
+// name in the field username for password managers. Nothing that was typed
+// comes back. Fields: current, password.
+type ChangePassword struct {
+	Frame
+	Username string
+	// Min is how many characters a new password needs.
+	Min int
+	// Trusted says that remembered browsers will be asked again.
+	Trusted bool
+}
+
+// RenameMethod asks for the owner's name for a method. It posts label to
+// {base}/account/security/rename/{ID}. Field: label.
+type RenameMethod struct {
+	Frame
+	Method Method
+	// Label is what is in the field: the present name, or what was typed.
+	Label string
+}
+
+// TestMethod asks which method to test. It posts method to
+// {base}/account/security/test, which begins a walk over the pages of
+// {base}/verify/… with Testing set. Field: method.
+type TestMethod struct {
+	Frame
+	Choices []Choice
+}
+
 func (Home) page() string              { return "home" }
+func (ChangePassword) page() string    { return "changepassword" }
+func (RenameMethod) page() string      { return "rename" }
+func (TestMethod) page() string        { return "test" }
 func (Security) page() string          { return "security" }
 func (Confirm) page() string           { return "confirm" }
 func (NewBackupCodes) page() string    { return "newcodes" }

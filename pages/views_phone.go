@@ -38,6 +38,9 @@ type VerifyPhone struct {
 	Hint bool
 	// OtherWays links to {base}/verify.
 	OtherWays bool
+	Trust     Trust
+	// Testing is as in VerifyChoose.
+	Testing bool
 }
 
 // SetUpPhone asks for a phone number. It posts phone and channel to

@@ -54,6 +54,16 @@ type Choice struct {
 type VerifyChoose struct {
 	Frame
 	Choices []Choice
+	// Testing: somebody signed in tests a method. Nothing depends on it, and
+	// there is a way back to {base}/account/security.
+	Testing bool
+}
+
+// Trust is the offer not to ask this browser for the second step again. It is
+// the field remember of a page that asks for a code.
+type Trust struct {
+	// Days is for how long; 0 offers nothing.
+	Days int
 }
 
 // VerifyApp asks for the code of the authenticator app. It posts code to
@@ -64,6 +74,9 @@ type VerifyApp struct {
 	Hint bool
 	// OtherWays links to {base}/verify.
 	OtherWays bool
+	Trust     Trust
+	// Testing is as in VerifyChoose.
+	Testing bool
 }
 
 // VerifyBackup asks for a backup code. It posts code to {base}/verify/backup.
@@ -71,6 +84,9 @@ type VerifyBackup struct {
 	Frame
 	// OtherWays links to {base}/verify.
 	OtherWays bool
+	Trust     Trust
+	// Testing is as in VerifyChoose. The code is used up by it.
+	Testing bool
 }
 
 // Continue leads to where the person wanted to go. The handler adds the

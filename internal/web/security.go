@@ -2,9 +2,11 @@ package web
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/session"
 	"github.com/sallyport-auth/sallyport/pages"
 )
 
@@ -17,7 +19,7 @@ func showSecurity(v *visit) error {
 	}
 	view := pages.Security{
 		Frame: v.frame(), Methods: v.methods(p.Factors),
-		MayTurnOff: v.Machine.Settings.MayTurnOff && p.Factors.Protected(), Sessions: len(open),
+		MayTurnOff: v.Machine.Settings.MayTurnOff && p.Factors.Protected(), Open: v.openSessions(open),
 		MayAddPhone:    v.Machine.SendsAny() && len(p.Factors.Of(account.KindPhone)) == 0,
 		MayChangePhone: v.Machine.SendsAny(),
 		Org:            v.personOrg(),
@@ -34,6 +36,23 @@ func showSecurity(v *visit) error {
 		view.Notices = append(view.Notices, pages.Notice{Kind: pages.Success, Key: key})
 	}
 	return v.show(http.StatusOK, view)
+}
+
+// openSessions lists sign-ins, the present one first.
+func (v *visit) openSessions(all []session.Session) []pages.OpenSession {
+	list := make([]pages.OpenSession, 0, len(all))
+	for _, s := range all {
+		shown := pages.OpenSession{
+			ID: string(s.ID), Browser: s.Browser, Network: s.Network, Began: s.Created, Current: s.ID == v.person.Session.ID,
+			Org: v.org(s.Provider()),
+		}
+		if shown.Current {
+			list = slices.Insert(list, 0, shown)
+			continue
+		}
+		list = append(list, shown)
+	}
+	return list
 }
 
 // doneKeys are what the address says after a removal, in words.
