@@ -175,7 +175,7 @@ func (g *commanded) signIn(t *testing.T, name string) session.ID {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.durable.RecordSignIn(ctx, a.ID, now, account.MethodApp); err != nil {
+	if err := e.durable.RecordSignIn(ctx, a.ID, now, account.MethodApp, "en"); err != nil {
 		t.Fatal(err)
 	}
 	s := session.Session{

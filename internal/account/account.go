@@ -50,6 +50,13 @@ type Account struct {
 	// a local account.
 	Provider string
 	Disabled bool
+	// Locked is when the owner said "This wasn't me"; zero while the account
+	// is open. Only recovery opens it again: a new password through the owner's
+	// mailbox or a link of an operator's, or an operator's unlocking.
+	Locked time.Time
+	// Language is that of the pages when the owner last signed in, a BCP 47
+	// tag; "" before. E-mails are written in it.
+	Language string
 
 	// Generation rises with every change that other nodes must learn of.
 	Generation int64

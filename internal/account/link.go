@@ -2,7 +2,8 @@ package account
 
 import "time"
 
-// LinkPurpose is what a one-time link opens.
+// LinkPurpose is what a one-time link opens. Its text appears in stores and is
+// never changed.
 type LinkPurpose string
 
 // The purposes of links.
@@ -13,17 +14,29 @@ const (
 	// LinkEnrol lets a person enrol anew, after the password, whose second
 	// factor an operator has reset (SPEC I2).
 	LinkEnrol LinkPurpose = "enrol"
+	// LinkReset opens the page where somebody who forgot their password
+	// chooses another one (SPEC I1).
+	LinkReset LinkPurpose = "reset"
+	// LinkNotMe lets the owner say "This wasn't me": it ends all sessions and
+	// locks the account (SPEC K). There may be many of them.
+	LinkNotMe LinkPurpose = "not-me"
 )
 
-// Link is a one-time link that an operator made. Only the hash of its token
-// is kept.
+// Link is a one-time link that an operator made, or that an e-mail carries.
+// Only the hash of its token is kept.
 type Link struct {
 	Hash    [32]byte // SHA-256 of the token's text
 	Account ID
 	Purpose LinkPurpose
+	// Created is when it was made; of a LinkNotMe, when what it is about
+	// happened.
 	Created time.Time
 	Expires time.Time
 	Used    time.Time // zero while unused
+	// About and Method name what a LinkNotMe is about: an event of the audit,
+	// and the method of a second factor, if one was concerned.
+	About  string
+	Method string
 }
 
 // Usable reports whether the link still opens at now.

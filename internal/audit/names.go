@@ -61,18 +61,55 @@ const (
 
 // Changes to an account by its owner.
 const (
-	FactorAdded         Name = "factor_added"
-	FactorReplaced      Name = "factor_replaced" // by another one
-	FactorRemoved       Name = "factor_removed"
-	SecondFactorOff     Name = "second_factor_turned_off"
-	BackupCodesMade     Name = "backup_codes_made"
-	BackupCodeUsed      Name = "backup_code_used"
-	PasswordChosen      Name = "password_chosen"
-	SetUpLinkUsed       Name = "set_up_link_used"
-	GroupDropped        Name = "group_dropped"
-	SecretUnreadable    Name = "secret_unreadable" // a sealed value that no key opens
-	StoreRecordRejected Name = "store_record_rejected"
+	FactorAdded            Name = "factor_added"
+	FactorReplaced         Name = "factor_replaced" // by another one
+	FactorRemoved          Name = "factor_removed"
+	SecondFactorOff        Name = "second_factor_turned_off"
+	BackupCodesMade        Name = "backup_codes_made"
+	BackupCodesRenewed     Name = "backup_codes_renewed" // in place of others
+	BackupCodeUsed         Name = "backup_code_used"
+	FactorRenamed          Name = "factor_renamed"
+	FactorTested           Name = "factor_tested"
+	PasswordChosen         Name = "password_chosen"  // the account's first
+	PasswordChanged        Name = "password_changed" // in place of another one
+	BrowserTrusted         Name = "browser_trusted"
+	TrustEnded             Name = "trust_ended"
+	OwnSessionEnded        Name = "own_session_ended"        // one, by the owner
+	SessionsEndedElsewhere Name = "sessions_ended_elsewhere" // all but the present one, by the owner
+	SetUpLinkUsed          Name = "set_up_link_used"
+	GroupDropped           Name = "group_dropped"
+	SecretUnreadable       Name = "secret_unreadable" // a sealed value that no key opens
+	StoreRecordRejected    Name = "store_record_rejected"
 )
+
+// Looking after an account from outside it, and telling its owner.
+const (
+	NewBrowser      Name = "new_browser"      // a sign-in from a browser that was not known
+	CodesTooWrong   Name = "codes_too_wrong"  // the password was right, and a limit of wrong codes filled
+	RecoveryAsked   Name = "recovery_asked"   // "I've forgotten my password"; reason: why there is no mail
+	RecoveryUsed    Name = "recovery_used"    // the link of that mail
+	RecoveryStarted Name = "recovery_started" // an operator made a set-up link for somebody who has a password
+	AccountLocked   Name = "account_locked"   // by its owner: "This wasn't me"
+	LockLifted      Name = "lock_lifted"      // by a new password or an operator
+	MailSent        Name = "mail_sent"        // method: what it was about
+	MailNotSent     Name = "mail_not_sent"    // given up; reason: why
+	MailMaybeSent   Name = "mail_maybe_sent"  // twice without an answer: not tried again
+)
+
+// tellsOwner are the events that the account's owner hears of by e-mail.
+var tellsOwner = map[Name]bool{
+	NewBrowser: true, CodesTooWrong: true, FactorLocked: true,
+	FactorAdded: true, FactorReplaced: true, FactorRemoved: true, SecondFactorOff: true,
+	BackupCodesRenewed: true, BackupCodeUsed: true, PasswordChanged: true,
+	RecoveryStarted: true, SecondFactorReset: true, AccountLocked: true, LockLifted: true,
+	SessionsEnded: true, SessionsEndedElsewhere: true,
+}
+
+// TellsOwner reports whether the owner of the event's account hears of it by
+// e-mail (SPEC K; NIST SP 800-63B-4 section 4.6). The store that writes the
+// event writes the mail with it. RecoveryAsked is not among them: its mail
+// carries a link, and is written with that.
+func (e Event) TellsOwner() bool { return e.Account != "" && tellsOwner[e.Name] }
 
 // What operators did, through signed admin calls.
 const (

@@ -53,6 +53,7 @@ func (m *Machine) proveBackup(ctx context.Context, c Client, a account.Account, 
 	}
 	m.Audit.Written(ctx, events...)
 	if !spent {
+		m.tooWrong(ctx, c, a, account.KindBackup, taken.filled())
 		return wrong, nil, nil
 	}
 	return nil, &Notice{Kind: "warning", Key: "notice.backupused", Count: set.Left}, m.Limiter.Clear(ctx, counter.key)

@@ -105,7 +105,12 @@ func (m *Machine) SaveCodes(ctx context.Context, c Client, f Flow, saved bool) (
 	if err != nil {
 		return f, err
 	}
-	e := m.event(c, audit.BackupCodesMade, a)
+	_, had := fs.BackupLeft()
+	made, done := audit.BackupCodesMade, "notice.setupdone"
+	if had {
+		made, done = audit.BackupCodesRenewed, "notice.codessaved"
+	}
+	e := m.event(c, made, a)
 	err = m.Changer.Since(f.Since).ReplaceBackupCodes(ctx, set, hashes, m.Now(), e)
 	switch {
 	case errors.Is(err, account.ErrTaken): // saved by an equal submission
@@ -121,10 +126,6 @@ func (m *Machine) SaveCodes(ctx context.Context, c Client, f Flow, saved bool) (
 	f.Codes, f.CodesWanted = nil, false
 	if f.Purpose == Enrol && f.Added == "" { // what this flow was begun for
 		f.Added = set.ID
-	}
-	done := "notice.setupdone"
-	if _, had := fs.BackupLeft(); had {
-		done = "notice.codessaved"
 	}
 	f = m.tell(f, Notice{Kind: "success", Key: done})
 	return m.advance(ctx, f)

@@ -23,10 +23,10 @@ type Accounts interface {
 
 // SignIns remembers completed sign-ins.
 type SignIns interface {
-	// RecordSignIn sets when the account last signed in and, unless it is
-	// empty, by which method of second factor, and writes the events with
-	// it. It raises no generation: nothing that caches hold changes.
-	RecordSignIn(ctx context.Context, id account.ID, at time.Time, method account.Method, events ...audit.Event) error
+	// RecordSignIn sets when the account last signed in, in which language
+	// and, unless it is empty, by which method of second factor, and writes the
+	// events with it. It raises no generation: nothing that caches hold changes.
+	RecordSignIn(ctx context.Context, id account.ID, at time.Time, method account.Method, language string, events ...audit.Event) error
 }
 
 // Prover compares and spends codes. Each call is one transaction that holds
@@ -51,14 +51,15 @@ type Prover interface {
 // events with it, raises the account's generation and leaves a
 // account.Revocation row: whoever calls then runs Revocations at once.
 type Changer interface {
-	// Since is the same store for changes to factors that rest on proofs
-	// given since then: account.ErrEnded where the account's sessions were
+	// Since is the same store for changes that rest on proofs given since then: account.ErrEnded where the account's sessions were
 	// ended after that, decided with the account's row held.
 	Since(since time.Time) Changer
 	// ChangeAccount stores what change made of the account. ID, Name and
 	// Created are kept whatever change does. An error of change stops it. A
-	// change of Provider also forgets the account's identities.
-	// endSessions also raises SessionsValidFrom to now.
+	// change of Provider also forgets the account's identities; one of
+	// PasswordChanged ends the links that would choose another password.
+	// endSessions also raises SessionsValidFrom to now, and forgets remembered
+	// browsers, as every change does that ends the account's sessions.
 	ChangeAccount(ctx context.Context, id account.ID, now time.Time, endSessions bool,
 		change func(*account.Account) error, events ...audit.Event) error
 	// AddFactor stores a confirmed factor; replaces names one to remove in
@@ -71,7 +72,8 @@ type Changer interface {
 	// owner and a thief at the same instant one is first.
 	AddFirstFactor(ctx context.Context, f account.Factor, now time.Time, events ...audit.Event) error
 	// ReplaceBackupCodes stores a new set with the hashes of its codes and
-	// removes the old set. It ends no session. account.ErrTaken when that
+	// removes the old set. It ends no session, and forgets remembered
+	// browsers. account.ErrTaken when that
 	// very set is stored already: its spent codes would be good again.
 	ReplaceBackupCodes(ctx context.Context, set account.Factor, hashes [][32]byte, now time.Time, events ...audit.Event) error
 	// RemoveFactors removes the named factors, or all when ids is empty, and
@@ -79,17 +81,66 @@ type Changer interface {
 	// account.ErrLastMethod when the named ones are the last methods: only
 	// ids left empty removes those.
 	RemoveFactors(ctx context.Context, id account.ID, ids []string, now time.Time, events ...audit.Event) error
+	// RenameFactor gives a method, not a set of backup codes, its owner's name.
+	// It ends nothing and raises no generation. account.ErrNotFound when the
+	// account has no such method.
+	RenameFactor(ctx context.Context, id account.ID, factor, label string, events ...audit.Event) error
 }
 
-// Links are one-time links that operators make.
+// Links are one-time links.
 type Links interface {
 	// Link finds an unused, unexpired link; account.ErrNotFound otherwise.
 	Link(ctx context.Context, hash [32]byte, now time.Time) (account.Link, error)
 	// UseLink spends the link and changes its account in one transaction,
-	// ending the account's sessions and its other links. account.ErrNotFound
-	// when it was used meanwhile.
+	// ending the account's sessions and its other links, but for those that say
+	// "This wasn't me". account.ErrNotFound when it was used meanwhile.
 	UseLink(ctx context.Context, hash [32]byte, now time.Time,
 		change func(*account.Account) error, events ...audit.Event) (account.Account, error)
+}
+
+// MaxTrusted bounds the remembered browsers of one account.
+const MaxTrusted = 20
+
+// TrustUse is a remembered browser that stands in for a second factor: the
+// secret that it showed, and the one that takes its place, as SHA-256.
+type TrustUse struct {
+	ID               string
+	Account          account.ID
+	Hash, Next       [32]byte
+	At               time.Time
+	Browser, Network string
+}
+
+// Trusts keeps browsers that are not asked for a second factor.
+type Trusts interface {
+	// TrustBrowser remembers a browser. account.ErrEnded when the account's
+	// sessions were ended after t.Created. Of more than MaxTrusted the oldest
+	// are forgotten.
+	TrustBrowser(ctx context.Context, t account.TrustedBrowser, events ...audit.Event) error
+	// TrustedBrowsers lists those that have not expired, newest first.
+	TrustedBrowsers(ctx context.Context, id account.ID, now time.Time) ([]account.TrustedBrowser, error)
+	// UseTrust replaces the secret, if it is the present one: of any number of
+	// equal calls, on any number of nodes, one succeeds. Otherwise
+	// account.ErrNotFound, and a browser of that id is forgotten.
+	UseTrust(ctx context.Context, use TrustUse) error
+	// EndTrust forgets one browser of the account, or all when id is "".
+	// account.ErrNotFound when there was none.
+	EndTrust(ctx context.Context, id account.ID, browser string, events ...audit.Event) error
+}
+
+// Mails takes e-mails that carry a link. All others are written by the store
+// of events with the events that they tell of.
+type Mails interface {
+	// MailLink stores a one-time link and the mail that carries it in one
+	// transaction, and ends the account's older links of that purpose.
+	// account.ErrNotFound for an account that is gone or disabled.
+	MailLink(ctx context.Context, l account.Link, m account.Mail, events ...audit.Event) error
+}
+
+// History reads what happened to an account.
+type History interface {
+	// RecentEvents lists the account's events of these names, newest first.
+	RecentEvents(ctx context.Context, id account.ID, names []audit.Name, limit int) ([]audit.Event, error)
 }
 
 // Revocations are rows of ended sessions that are still to be carried out.

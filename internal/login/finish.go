@@ -20,6 +20,7 @@ type SignedIn struct {
 	Session    session.Session
 	Credential session.Credential // for the cookie at the place
 	Device     Device             // for the known-browser cookie
+	Trust      *Trust             // for the remembered-browser cookie; nil leaves it as it is
 }
 
 // Finish turns a flow whose steps are all done into a NEW session with a token
@@ -32,6 +33,10 @@ func (m *Machine) Finish(ctx context.Context, c Client, f Flow, at Place, old se
 	}
 	if f.Purpose != SignIn || m.Next(f, fs) != StepDone {
 		return SignedIn{}, ErrNotNext
+	}
+	trust, level, err := m.spendTrust(ctx, c, &f, a, fs)
+	if err != nil {
+		return SignedIn{}, err
 	}
 	now := m.Now()
 	s := session.Session{
@@ -47,27 +52,42 @@ func (m *Machine) Finish(ctx context.Context, c Client, f Flow, at Place, old se
 	}
 	cred := session.NewCredential(s.ID)
 	s.Tokens = []session.Token{{
-		Hash: cred.Hash(), Purpose: at.Purpose, Host: at.Host, Level: f.Level(),
+		Hash: cred.Hash(), Purpose: at.Purpose, Host: at.Host, Level: level,
 		PasswordAt: f.PasswordAt, FactorAt: f.FactorAt, FactorKind: f.FactorMethod.Kind(), Issued: now,
 	}}
 	if err := m.Sessions.CreateSession(ctx, s); err != nil {
 		return SignedIn{}, err
 	}
-	e := m.event(c, audit.SignedIn, a)
-	e.Session, e.Method = string(s.ID), string(f.FactorMethod)
-	if s.SSO != nil {
-		e.Method = s.SSO.Provider
-	}
-	if err := m.SignIns.RecordSignIn(ctx, a.ID, now, f.FactorMethod, e); err != nil {
+	events := m.signedInEvents(c, a, f, s)
+	if err := m.SignIns.RecordSignIn(ctx, a.ID, now, f.FactorMethod, c.Language, events...); err != nil {
 		_ = m.Sessions.EndSession(ctx, s.ID) // nobody has its token
 		return SignedIn{}, err
 	}
-	m.Audit.Written(ctx, e)
+	m.Audit.Written(ctx, events...)
 	if old != "" {
 		_ = m.Sessions.EndSession(ctx, old) // its cookie is replaced in any case
 	}
 	_ = m.Flows.DeleteFlow(ctx, f.Browser, f.ID) // it ends by itself too
-	return SignedIn{a, s, cred, m.device(c, a)}, nil
+	return SignedIn{a, s, cred, m.device(c, a), trust}, nil
+}
+
+// signedInEvents are what a sign-in is told by: to an operator always, and to
+// the owner where the browser was not known. The account's first is no news.
+func (m *Machine) signedInEvents(c Client, a account.Account, f Flow, s session.Session) []audit.Event {
+	e := m.event(c, audit.SignedIn, a)
+	e.Session, e.Method = string(s.ID), string(f.FactorMethod)
+	switch {
+	case s.SSO != nil:
+		e.Method = s.SSO.Provider
+	case f.Trusted != "" && f.FactorAt.IsZero():
+		e.Reason = "remembered browser"
+	}
+	if c.Knows(a) || a.LastSignIn.IsZero() {
+		return []audit.Event{e}
+	}
+	fresh := e
+	fresh.Name = audit.NewBrowser
+	return []audit.Event{e, fresh}
 }
 
 // device is the known-browser mark after a complete sign-in: kept when the

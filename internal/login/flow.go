@@ -50,6 +50,8 @@ const (
 	// Enrol adds an authenticator or makes new backup codes from the
 	// security page; it begins after a step-up.
 	Enrol Purpose = "enrol"
+	// Test tries a method without signing out. It raises nothing.
+	Test Purpose = "test"
 )
 
 // Flow is the server's record of one person's way through the steps. What a
@@ -86,6 +88,12 @@ type Flow struct {
 	Method account.Method
 	// WrongCodes counts wrong codes in this flow, for the hint after two.
 	WrongCodes int
+	// Remember: the person asked not to be asked for a second factor again in
+	// this browser.
+	Remember bool `json:",omitempty"`
+	// Trusted is the id of the remembered browser that stands in for a second
+	// factor, "" for none. It is spent, and by that proved, by Finish.
+	Trusted string `json:",omitempty"`
 
 	// Pending is an authenticator that is not confirmed yet.
 	Pending *PendingApp
@@ -124,6 +132,10 @@ type Flow struct {
 	// Return is the portal page to go to after a StepUp or Enrol: a path
 	// below the portal's base.
 	Return string
+	// Kept is what a form held that a StepUp came before, by its fields' names,
+	// sealed: the page that it is for shows it again. Passwords and codes are
+	// not among it.
+	Kept []byte `json:",omitempty"`
 
 	// Problems and Notices are shown by the next page, and cleared by the
 	// next POST.

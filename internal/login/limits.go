@@ -42,6 +42,9 @@ func DefaultLimits() Limits {
 	}
 }
 
+// limitRecovery is the name of the limit on links for a forgotten password.
+const limitRecovery = "recovery"
+
 // wideFactor: an IPv6 /48 has ten times the tries of a /64 (SPEC G1).
 const wideFactor = 10
 
@@ -129,6 +132,17 @@ func (t takings) left() int {
 		return 0
 	}
 	return t.taken[0].Left
+}
+
+// filled reports whether the try filled the first counter's window.
+func (t takings) filled() bool { return len(t.taken) > 0 && t.taken[0].Left == 0 }
+
+// tooWrong tells that wrong codes filled the counter of a second factor, after
+// the right password: the owner hears of it (SPEC K).
+func (m *Machine) tooWrong(ctx context.Context, c Client, a account.Account, k account.Kind, filled bool) {
+	if filled {
+		m.Audit.Record(ctx, m.factorEvent(c, audit.CodesTooWrong, a, k))
+	}
 }
 
 // TakeForm counts one form of any other kind: per browser that has signed in

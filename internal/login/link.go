@@ -48,27 +48,10 @@ func (m *Machine) ChoosePassword(ctx context.Context, c Client, token string, pw
 	if problem := m.checkNew(a, pw); problem != nil {
 		return Flow{}, []Problem{*problem}, nil
 	}
-	leave, err := m.Gate.Enter(ctx, c.Network, true)
-	if err != nil {
+	if a, err = m.chooseByLink(ctx, c, a, token, pw, audit.SetUpLinkUsed); err != nil {
 		return Flow{}, nil, err
 	}
-	hash, err := factor.HashPassword(pw, m.Settings.Password)
-	leave()
-	if err != nil {
-		return Flow{}, nil, err
-	}
-	now := m.Now()
-	used, chosen := m.event(c, audit.SetUpLinkUsed, a), m.event(c, audit.PasswordChosen, a)
-	a, err = m.Links.UseLink(ctx, LinkHash(token), now, func(a *account.Account) error {
-		a.PasswordHash, a.PasswordChanged = secret.New(hash), now
-		return nil
-	}, used, chosen)
-	if err != nil {
-		return Flow{}, nil, err
-	}
-	m.Audit.Written(ctx, used, chosen)
 	m.brokeGlass(ctx, c, a)
-	_ = m.Revoke(ctx)
 	f, err := m.linkFlow(ctx, c, a)
 	return f, nil, err
 }

@@ -36,6 +36,9 @@ type Stores struct {
 	Links       Links
 	Revocations Revocations
 	Identities  Identities
+	Trusts      Trusts
+	Mails       Mails
+	History     History
 
 	Flows    Flows
 	Sessions Sessions
@@ -48,6 +51,7 @@ type Stores struct {
 // look-up keys of numbers.
 type Keys interface {
 	// Seal encrypts for one purpose and one account.
+	// Associated is the account's id, or that of whatever else it belongs to.
 	Seal(context string, associated, plaintext []byte) ([]byte, error)
 	Open(context string, associated, sealed []byte) ([]byte, error)
 	// ActivePepper is what new backup codes are hashed with.
@@ -73,6 +77,8 @@ type Settings struct {
 	MinLength int // characters of a new password
 	// SessionLife and SessionIdle bound every session.
 	SessionLife, SessionIdle time.Duration
+	// TrustBrowser is for how long a browser may be remembered; 0 is not at all.
+	TrustBrowser time.Duration
 	// Reauthenticate is how fresh a proof must be for a change to an account.
 	Reauthenticate time.Duration
 	// EnrolByLink: a first factor is only enrolled from an operator's link.
@@ -114,6 +120,10 @@ type Client struct {
 	Network, Wide string
 	// Device is the known-browser cookie's content, nil without one.
 	Device *Device
+	// Trust is the remembered-browser cookie's content, nil without one.
+	Trust *Trust
+	// Language is that of the pages, a BCP 47 tag.
+	Language string
 	// Agent is a shortened User-Agent such as "Firefox on Linux".
 	Agent   string
 	Request string // the request's id

@@ -40,9 +40,9 @@ func (m *Machine) Next(f Flow, fs account.Factors) Step {
 		return StepPassword
 	}
 	switch {
-	case fs.Protected() && f.FactorAt.IsZero():
+	case fs.Protected() && f.FactorAt.IsZero() && !f.trusts(fs):
 		return StepVerify
-	case f.Purpose == StepUp:
+	case f.Purpose == StepUp, f.Purpose == Test, f.FactorAt.IsZero() && f.trusts(fs):
 		return StepDone
 	case f.Asked() && m.Now().Before(f.Phone.Expires):
 		return StepSetUpPhone
@@ -65,6 +65,14 @@ func (m *Machine) Next(f Flow, fs account.Factors) Step {
 		return StepOfferApp
 	}
 	return StepDone
+}
+
+// trusts reports whether a remembered browser stands in for the second factor
+// of a sign-in. Where backup codes are still to be saved it does not: they are
+// shown to nobody who has not proved a factor.
+func (f Flow) trusts(fs account.Factors) bool {
+	_, saved := fs.BackupLeft()
+	return f.Trusted != "" && f.Purpose == SignIn && fs.Protected() && saved
 }
 
 // next is the step of a flow that goes through an identity provider.

@@ -60,6 +60,9 @@ func (m *Machine) SubmitPassword(ctx context.Context, c Client, f Flow, typed st
 	}
 	f.Account, f.PasswordAt, f.SSO = a.ID, m.Now(), nil
 	f.Since, f.NeedsLink = m.since(a), a.EnrolByLink
+	if f.Trusted, err = m.trustedBy(ctx, c, a); err != nil {
+		return f, err
+	}
 	f.Problems, f.Notices = nil, nil
 	return m.advance(ctx, f)
 }
@@ -120,7 +123,7 @@ func (m *Machine) brokeGlass(ctx context.Context, c Client, a account.Account) {
 
 // usable reports whether a right password opens anything for the account.
 func (m *Machine) usable(a account.Account) bool {
-	return a.ID != "" && !a.Disabled && m.Settings.SignsInHere(a) && !a.PasswordHash.IsZero()
+	return a.ID != "" && !a.Disabled && a.Locked.IsZero() && m.Settings.SignsInHere(a) && !a.PasswordHash.IsZero()
 }
 
 func (m *Machine) lookUp(ctx context.Context, identifier string) (account.Account, bool, error) {
@@ -175,6 +178,8 @@ func (m *Machine) recordRefusal(ctx context.Context, c Client, a account.Account
 		e.Subject, e.Reason = subject, "no such account"
 	case right && a.Disabled:
 		e.Name, e.Reason = audit.SignInRefused, "disabled"
+	case right && !a.Locked.IsZero():
+		e.Name, e.Reason = audit.SignInRefused, "locked by its owner"
 	case right && !m.Settings.SignsInHere(a):
 		e.Name, e.Reason = audit.SignInRefused, "managed by "+m.Settings.ManagedBy(a)
 	case a.PasswordHash.IsZero():

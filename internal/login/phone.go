@@ -97,6 +97,7 @@ func (m *Machine) SubmitSent(ctx context.Context, c Client, f Flow, k account.Me
 		got.problem = &Problem{Field: "code", Key: "code.late"}
 	}
 	if got.problem != nil {
+		m.tooWrong(ctx, c, a, account.KindPhone, got.filled)
 		f.WrongCodes++
 		return m.refuse(ctx, f, *got.problem)
 	}

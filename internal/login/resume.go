@@ -21,6 +21,10 @@ func (m *Machine) BeginFrom(ctx context.Context, c Client, p Person, w *Wish) (F
 	if !p.Token.PasswordAt.Before(m.Now().Add(-m.Settings.Reauthenticate)) {
 		f.Account, f.PasswordAt, f.Since = p.Account.ID, p.Token.PasswordAt, m.since(p.Account)
 		f.NeedsLink = p.Account.EnrolByLink
+		var err error
+		if f.Trusted, err = m.trustedBy(ctx, c, p.Account); err != nil {
+			return f, err
+		}
 	}
 	return f, m.Flows.CreateFlow(ctx, f)
 }

@@ -77,6 +77,7 @@ func (s *SentCode) Life(now time.Time) time.Duration {
 // entry is what became of a typed code.
 type entry struct {
 	compared bool     // it was compared, and counted
+	filled   bool     // it was the last wrong one that the counter takes
 	problem  *Problem // nil: it was right
 }
 
@@ -147,7 +148,7 @@ func (m *Machine) proveSent(ctx context.Context, c Client, a account.Account, f 
 	if sent.Void(m.Settings.Phone.CodeTries) {
 		wrong.Key = "code.void"
 	}
-	return f, entry{compared: true, problem: &wrong}, nil
+	return f, entry{compared: true, filled: taken.filled(), problem: &wrong}, nil
 }
 
 // spend takes the code out of the flow, once: of two entries that a vendor

@@ -50,6 +50,7 @@ func (m *Machine) proveApp(ctx context.Context, c Client, a account.Account, fs 
 	case errors.Is(outcome, factor.ErrCodeUsed):
 		return &Problem{Field: "code", Key: "code.used", Left: taken.left()}, nil, nil
 	}
+	m.tooWrong(ctx, c, a, account.KindApp, taken.filled())
 	return &Problem{Field: "code", Key: "code.wrong", Left: taken.left()}, nil, nil
 }
 

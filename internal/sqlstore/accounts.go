@@ -12,7 +12,7 @@ import (
 
 const selectAccount = `SELECT a.id, a.name, a.email, a.display_name, a.group_names,
 	a.password_hash, a.password_changed, a.provider, a.disabled,
-	a.generation, a.sessions_valid_from, a.created, a.last_sign_in, a.last_method, a.enrol_by_link
+	a.generation, a.sessions_valid_from, a.created, a.last_sign_in, a.last_method, a.enrol_by_link, a.locked, a.language
 	FROM accounts a `
 
 // row is one row of a result.
@@ -23,7 +23,7 @@ func scanAccount(r row) (account.Account, error) {
 	var hash string
 	err := r.Scan(&a.ID, &a.Name, &a.Email, &a.DisplayName, list{&a.Groups},
 		&hash, stamp{&a.PasswordChanged}, &a.Provider, flag{&a.Disabled},
-		&a.Generation, stamp{&a.SessionsValidFrom}, stamp{&a.Created}, stamp{&a.LastSignIn}, &a.LastMethod, flag{&a.EnrolByLink})
+		&a.Generation, stamp{&a.SessionsValidFrom}, stamp{&a.Created}, stamp{&a.LastSignIn}, &a.LastMethod, flag{&a.EnrolByLink}, stamp{&a.Locked}, &a.Language)
 	if errors.Is(err, sql.ErrNoRows) {
 		return a, refuse(account.ErrNotFound)
 	}
@@ -173,11 +173,11 @@ func insertAccount(ctx context.Context, q querier, a account.Account) error {
 	}
 	_, err = q.ExecContext(ctx, `INSERT INTO accounts (id, name, email, display_name, group_names,
 		password_hash, password_changed, provider, disabled,
-		generation, sessions_valid_from, created, last_sign_in, last_method, enrol_by_link)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		generation, sessions_valid_from, created, last_sign_in, last_method, enrol_by_link, locked, language)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		a.ID, a.Name, a.Email, a.DisplayName, groups,
 		a.PasswordHash.Reveal(), micros(a.PasswordChanged), a.Provider, a.Disabled,
-		a.Generation, micros(a.SessionsValidFrom), micros(a.Created), micros(a.LastSignIn), a.LastMethod, a.EnrolByLink)
+		a.Generation, micros(a.SessionsValidFrom), micros(a.Created), micros(a.LastSignIn), a.LastMethod, a.EnrolByLink, micros(a.Locked), cleaned(a.Language))
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
 )
 
@@ -29,6 +30,9 @@ func insertEvents(ctx context.Context, q querier, events []audit.Event) error {
 			cleaned(e.Host), cleaned(e.Network), cleaned(e.Browser), cleaned(e.Request), cleaned(e.Method), cleaned(e.Reason), e.Count,
 			cleaned(e.Country))
 		if err != nil {
+			return err
+		}
+		if err := queueMail(ctx, q, e); err != nil {
 			return err
 		}
 	}
@@ -54,16 +58,20 @@ type EventFilter struct {
 }
 
 // Events returns the chosen events, newest first.
-func (s *Store) Events(ctx context.Context, f EventFilter) (events []audit.Event, err error) {
+func (s *Store) Events(ctx context.Context, f EventFilter) ([]audit.Event, error) {
 	where, args := f.conditions()
 	limit := f.Limit
 	if limit <= 0 {
 		limit = defaultEvents
 	}
 	args = append(args, min(limit, maxEvents))
-	query := fmt.Sprintf(`SELECT at, name, account, subject, actor, session,
-		host, network, browser, request, method, reason, times, country
-		FROM audit %s ORDER BY at DESC, id DESC LIMIT $%d`, where, len(args))
+	return s.events(ctx, fmt.Sprintf(selectEvents+`%s ORDER BY at DESC, id DESC LIMIT $%d`, where, len(args)), args)
+}
+
+const selectEvents = `SELECT at, name, account, subject, actor, session,
+	host, network, browser, request, method, reason, times, country FROM audit `
+
+func (s *Store) events(ctx context.Context, query string, args []any) (events []audit.Event, err error) {
 	err = s.db.view(ctx, "reading audit events", func(ctx context.Context, q querier) error {
 		events = nil
 		return each(ctx, q, func(rows *sql.Rows) error {
@@ -78,6 +86,18 @@ func (s *Store) Events(ctx context.Context, f EventFilter) (events []audit.Event
 		return nil, err
 	}
 	return events, nil
+}
+
+// RecentEvents implements login.History.
+func (s *Store) RecentEvents(ctx context.Context, id account.ID, names []audit.Name, limit int) ([]audit.Event, error) {
+	args, marks := []any{id}, make([]string, len(names))
+	for i, n := range names {
+		args = append(args, n)
+		marks[i] = fmt.Sprintf("$%d", len(args))
+	}
+	args = append(args, limit)
+	return s.events(ctx, fmt.Sprintf(selectEvents+`WHERE account = $1 AND name IN (%s) ORDER BY at DESC, id DESC LIMIT $%d`,
+		strings.Join(marks, ", "), len(args)), args)
 }
 
 func (f EventFilter) conditions() (where string, args []any) {

@@ -24,6 +24,9 @@ func (s *Store) ChangeAccount(ctx context.Context, id account.ID, now time.Time,
 		if err != nil {
 			return err
 		}
+		if !s.since.IsZero() && micros(s.since) < micros(a.SessionsValidFrom) {
+			return refuse(account.ErrEnded)
+		}
 		if _, err := applyChange(ctx, q, a, now, endSessions, change); err != nil {
 			return err
 		}
@@ -68,10 +71,26 @@ func applyChange(ctx context.Context, q querier, old account.Account, now time.T
 			return a, err
 		}
 	}
+	if !a.PasswordChanged.Equal(old.PasswordChanged) { // links to choose another one die with the old
+		if _, err := q.ExecContext(ctx, `DELETE FROM links WHERE account = $1 AND purpose IN ($2, $3)`, a.ID, account.LinkSetUp, account.LinkReset); err != nil {
+			return a, err
+		}
+	}
 	if err := updateAccount(ctx, q, a); err != nil {
 		return a, err
 	}
-	return a, insertRevocation(ctx, q, a.ID, endSessions)
+	return a, revoke(ctx, q, a.ID, endSessions)
+}
+
+// revoke leaves the work of telling the nodes. What ends the account's sessions
+// also forgets its remembered browsers (SPEC B4).
+func revoke(ctx context.Context, q querier, id account.ID, endSessions bool) error {
+	if endSessions {
+		if err := forgetBrowsers(ctx, q, id); err != nil {
+			return err
+		}
+	}
+	return insertRevocation(ctx, q, id, endSessions)
 }
 
 func updateAccount(ctx context.Context, q querier, a account.Account) error {
@@ -81,11 +100,11 @@ func updateAccount(ctx context.Context, q querier, a account.Account) error {
 	}
 	_, err = q.ExecContext(ctx, `UPDATE accounts SET email = $2, display_name = $3, group_names = $4,
 		password_hash = $5, password_changed = $6, provider = $7, disabled = $8,
-		generation = $9, sessions_valid_from = $10, last_sign_in = $11, last_method = $12, enrol_by_link = $13
+		generation = $9, sessions_valid_from = $10, last_sign_in = $11, last_method = $12, enrol_by_link = $13, locked = $14
 		WHERE id = $1`,
 		a.ID, a.Email, a.DisplayName, groups,
 		a.PasswordHash.Reveal(), micros(a.PasswordChanged), a.Provider, a.Disabled,
-		a.Generation, micros(a.SessionsValidFrom), micros(a.LastSignIn), a.LastMethod, a.EnrolByLink)
+		a.Generation, micros(a.SessionsValidFrom), micros(a.LastSignIn), a.LastMethod, a.EnrolByLink, micros(a.Locked))
 	return err
 }
 
@@ -116,7 +135,7 @@ func (s *Store) bump(ctx context.Context, q querier, id account.ID, now time.Tim
 	if n == 0 {
 		return refuse(account.ErrNotFound)
 	}
-	return insertRevocation(ctx, q, id, endSessions)
+	return revoke(ctx, q, id, endSessions)
 }
 
 // proofsHold refuses a change whose proofs are from before the account's

@@ -126,6 +126,10 @@ func (s *Store) ReplaceBackupCodes(ctx context.Context, set account.Factor, hash
 		if err := insertFactor(ctx, q, set); err != nil {
 			return err
 		}
+		// A set is a second factor too: whoever holds on to a browser is asked anew.
+		if err := forgetBrowsers(ctx, q, set.Account); err != nil {
+			return err
+		}
 		for _, h := range hashes {
 			if _, err := q.ExecContext(ctx, `INSERT INTO backup_codes (set_id, hash, used) VALUES ($1, $2, 0)`, set.ID, h[:]); err != nil {
 				return err
@@ -165,6 +169,23 @@ func (s *Store) RemoveFactors(ctx context.Context, id account.ID, ids []string, 
 			return err
 		} else if n == 0 && len(ids) > 0 {
 			return refuse(account.ErrLastMethod)
+		}
+		return insertEvents(ctx, q, events)
+	})
+}
+
+// RenameFactor implements login.Changer.
+func (s *Store) RenameFactor(ctx context.Context, id account.ID, factor, label string, events ...audit.Event) error {
+	return s.db.change(ctx, "renaming a factor", func(ctx context.Context, q querier) error {
+		if err := s.proofsHold(ctx, q, id); err != nil {
+			return err
+		}
+		n, err := affected(ctx, q, `UPDATE factors SET label = $3 WHERE id = $1 AND account = $2 AND kind <> $4`, factor, id, label, account.KindBackup)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return refuse(account.ErrNotFound)
 		}
 		return insertEvents(ctx, q, events)
 	})

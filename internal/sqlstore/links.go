@@ -15,21 +15,30 @@ import (
 // is disabled: the link would open once it is enabled.
 func (s *Store) CreateLink(ctx context.Context, l account.Link, events ...audit.Event) error {
 	return s.db.change(ctx, "creating a link", func(ctx context.Context, q querier) error {
-		if a, err := s.lockAccount(ctx, q, l.Account); err != nil {
-			return err
-		} else if a.Disabled {
-			return refuse(account.ErrNotFound)
-		}
-		if _, err := q.ExecContext(ctx, `DELETE FROM links WHERE account = $1 AND purpose = $2`, l.Account, l.Purpose); err != nil {
-			return err
-		}
-		if _, err := q.ExecContext(ctx, `INSERT INTO links (hash, account, purpose, created, expires, used)
-			VALUES ($1, $2, $3, $4, $5, $6)`,
-			l.Hash[:], l.Account, l.Purpose, micros(l.Created), micros(l.Expires), micros(l.Used)); err != nil {
+		if err := s.createLink(ctx, q, l); err != nil {
 			return err
 		}
 		return insertEvents(ctx, q, events)
 	})
+}
+
+func (s *Store) createLink(ctx context.Context, q querier, l account.Link) error {
+	if a, err := s.lockAccount(ctx, q, l.Account); err != nil {
+		return err
+	} else if a.Disabled {
+		return refuse(account.ErrNotFound)
+	}
+	if _, err := q.ExecContext(ctx, `DELETE FROM links WHERE account = $1 AND purpose = $2`, l.Account, l.Purpose); err != nil {
+		return err
+	}
+	return insertLink(ctx, q, l)
+}
+
+func insertLink(ctx context.Context, q querier, l account.Link) error {
+	_, err := q.ExecContext(ctx, `INSERT INTO links (hash, account, purpose, created, expires, used, about, method)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (hash) DO NOTHING`,
+		l.Hash[:], l.Account, l.Purpose, micros(l.Created), micros(l.Expires), micros(l.Used), l.About, l.Method)
+	return err
 }
 
 // Link implements login.Links.
@@ -43,8 +52,8 @@ func (s *Store) Link(ctx context.Context, hash [32]byte, now time.Time) (l accou
 
 func usableLink(ctx context.Context, q querier, hash [32]byte, now time.Time) (account.Link, error) {
 	l := account.Link{Hash: hash}
-	err := q.QueryRowContext(ctx, `SELECT account, purpose, created, expires, used FROM links WHERE hash = $1`, hash[:]).
-		Scan(&l.Account, &l.Purpose, stamp{&l.Created}, stamp{&l.Expires}, stamp{&l.Used})
+	err := q.QueryRowContext(ctx, `SELECT account, purpose, created, expires, used, about, method FROM links WHERE hash = $1`, hash[:]).
+		Scan(&l.Account, &l.Purpose, stamp{&l.Created}, stamp{&l.Expires}, stamp{&l.Used}, &l.About, &l.Method)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !l.Usable(now) {
 		return account.Link{}, refuse(account.ErrNotFound)
 	}
@@ -78,7 +87,9 @@ func (s *Store) UseLink(ctx context.Context, hash [32]byte, now time.Time,
 		if n != 1 {
 			return refuse(account.ErrNotFound)
 		}
-		if _, err := q.ExecContext(ctx, `DELETE FROM links WHERE account = $1 AND hash <> $2`, l.Account, hash[:]); err != nil {
+		// A thief who got hold of one link must not take the owner's way to say so.
+		if _, err := q.ExecContext(ctx, `DELETE FROM links WHERE account = $1 AND hash <> $2 AND purpose <> $3`,
+			l.Account, hash[:], account.LinkNotMe); err != nil {
 			return err
 		}
 		if a, err = applyChange(ctx, q, old, now, true, change); err != nil {

@@ -202,7 +202,7 @@ func (p person) wantGoesOn(t *testing.T, s *Store, old *sql.DB, now time.Time) {
 	number := []byte("number of " + p.account.Name)
 	phone := account.Factor{ID: p.account.Name + "-phone", Account: id, Kind: account.KindPhone, Created: now.Add(time.Hour), Sealed: []byte{9}, Lookup: number, LookupKey: 1, CallOnly: true}
 	must(t, s.AddFactor(ctx, phone, "", now))
-	must(t, s.RecordSignIn(ctx, id, now, account.MethodCall))
+	must(t, s.RecordSignIn(ctx, id, now, account.MethodCall, "en"))
 	found, err := s.AccountsByLookup(ctx, [][]byte{number})
 	must(t, err)
 	if len(found) != 1 || found[0].ID != id || found[0].LastMethod != account.MethodCall {

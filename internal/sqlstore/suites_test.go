@@ -114,6 +114,8 @@ func TestStoreKeepsEveryContract(t *testing.T) {
 				"Proofs":          storetest.Proofs,
 				"BackupCodes":     storetest.BackupCodes,
 				"Links":           storetest.Links,
+				"Mails":           storetest.Mails,
+				"Trusts":          storetest.Trusts,
 				"Revocations":     storetest.Revocations,
 				"Audit":           storetest.Audit,
 				"Identities":      storetest.Identities,

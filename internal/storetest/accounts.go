@@ -118,9 +118,9 @@ func accountSignIn(t *testing.T, s Durable) {
 		{account.MethodBackup, account.MethodBackup},
 	} {
 		now = now.Add(time.Second)
-		must(t, s.RecordSignIn(ctx, a.ID, now, c.method, audit.Event{Time: now, Name: audit.SignedIn, Account: string(a.ID), Method: string(c.method)}))
+		must(t, s.RecordSignIn(ctx, a.ID, now, c.method, "de", audit.Event{Time: now, Name: audit.SignedIn, Account: string(a.ID), Method: string(c.method)}))
 		got := wantAccount(t, s, a.ID, 1, time.Time{})
-		if !got.LastSignIn.Equal(now) || got.LastMethod != c.want {
+		if !got.LastSignIn.Equal(now) || got.LastMethod != c.want || got.Language != "de" {
 			t.Fatalf("after %q: %+v", c.method, got)
 		}
 		events, err := s.EventsOf(ctx, string(a.ID))
@@ -128,7 +128,7 @@ func accountSignIn(t *testing.T, s Durable) {
 		wantEqual(t, events[0].Method, string(c.method))
 	}
 	wantRevocations(t, s, a.ID)
-	wantErr(t, s.RecordSignIn(ctx, newAccountID(), now, account.MethodApp), account.ErrNotFound)
+	wantErr(t, s.RecordSignIn(ctx, newAccountID(), now, account.MethodApp, ""), account.ErrNotFound)
 }
 
 func accountParallelChanges(t *testing.T, s Durable) {

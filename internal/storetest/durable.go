@@ -22,6 +22,9 @@ type DurableStore interface {
 	login.Links
 	login.Revocations
 	login.Identities
+	login.Trusts
+	login.Mails
+	login.History
 	audit.Writer
 
 	CreateAccount(ctx context.Context, a account.Account, events ...audit.Event) error
@@ -29,6 +32,10 @@ type DurableStore interface {
 	AccountsByLookup(ctx context.Context, hashes [][]byte) ([]account.Account, error)
 	DeleteAccount(ctx context.Context, id account.ID, events ...audit.Event) error
 	CreateLink(ctx context.Context, l account.Link, events ...audit.Event) error
+	ClaimMails(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]account.Mail, error)
+	SealMail(ctx context.Context, id string, sealed []byte, l account.Link) error
+	KeepMail(ctx context.Context, id string, due time.Time, unsure bool) error
+	EndMail(ctx context.Context, id string, events ...audit.Event) error
 	UnlockFactors(ctx context.Context, id account.ID, events ...audit.Event) error
 	BindRing(ctx context.Context, fingerprint string) error
 	CheckMarks(ctx context.Context, marks []keyring.Mark) error
