@@ -73,6 +73,9 @@ func resetSecondFactor(o *operation, said namedArguments) (any, error) {
 		return nil, err
 	}
 	o.done(e)
+	if !a.Locked.IsZero() {
+		o.warn(a.Name + " is locked, because its owner said \"This wasn't me\": it needs a new password before that link helps, by \"I've forgotten my password\" or `sallyport account set-up-link " + a.Name + "`")
+	}
 	// An older set-up link would let its holder past the password.
 	if err := o.engine.durable.EndLinks(o.ctx, a.ID); err != nil {
 		return nil, err
@@ -86,6 +89,12 @@ func unlockAccount(o *operation, said namedArguments) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !a.Locked.IsZero() && o.signsInAt(a) != "" { // all that there is to open
+		if err := o.liftLock(a); err != nil {
+			return nil, err
+		}
+		return o.show(a.ID)
+	}
 	if err := o.here(a); err != nil {
 		return nil, err
 	}
@@ -94,6 +103,9 @@ func unlockAccount(o *operation, said namedArguments) (any, error) {
 		return nil, err
 	}
 	o.done(e)
+	if err := o.liftLock(a); err != nil {
+		return nil, err
+	}
 	networks, err := o.failedFrom(a)
 	if err != nil {
 		return nil, err
@@ -102,6 +114,23 @@ func unlockAccount(o *operation, said namedArguments) (any, error) {
 		return nil, err
 	}
 	return o.show(a.ID)
+}
+
+// liftLock opens an account whose owner said "This wasn't me".
+func (o *operation) liftLock(a account.Account) error {
+	if a.Locked.IsZero() {
+		return nil
+	}
+	e := o.event(audit.LockLifted, a)
+	open := func(a *account.Account) error { a.Locked = time.Time{}; return nil }
+	if err := o.engine.durable.ChangeAccount(o.ctx, a.ID, o.now, false, open, e); err != nil {
+		return err
+	}
+	o.done(e)
+	if o.signsInAt(a) == "" {
+		o.warn("its password is the one of before: if somebody else knows it, make a set-up link")
+	}
+	return nil
 }
 
 // failedFrom lists the networks whose wrong passwords for the account may

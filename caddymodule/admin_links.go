@@ -67,11 +67,14 @@ func (o *operation) link(a account.Account, p account.LinkPurpose) (*linkView, e
 		Hash: login.LinkHash(token), Account: a.ID, Purpose: p,
 		Created: o.now, Expires: o.now.Add(life),
 	}
-	e := o.event(audit.SetUpLinkMade, a)
-	if err := o.engine.durable.CreateLink(o.ctx, l, e); err != nil {
+	events := []audit.Event{o.event(audit.SetUpLinkMade, a)}
+	if p == account.LinkSetUp && !a.PasswordHash.IsZero() { // their owner hears of it
+		events = append(events, o.event(audit.RecoveryStarted, a))
+	}
+	if err := o.engine.durable.CreateLink(o.ctx, l, events...); err != nil {
 		return nil, err
 	}
-	o.done(e)
+	o.done(events...)
 	return &linkView{origin + o.app.web.Config.Base + "/link/" + token, l.Expires.UTC().Truncate(time.Second)}, nil
 }
 

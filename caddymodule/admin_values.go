@@ -57,8 +57,10 @@ type accountView struct {
 	Provider string `json:"provider,omitempty"`
 	// SignsInAt is the identity provider where its owner has to sign in, by
 	// that or by a domain; absent where they sign in here.
-	SignsInAt   string    `json:"signs_in_at,omitempty"`
-	Disabled    bool      `json:"disabled"`
+	SignsInAt string `json:"signs_in_at,omitempty"`
+	Disabled  bool   `json:"disabled"`
+	// Locked is when the owner said "This wasn't me".
+	Locked      time.Time `json:"locked,omitzero"`
 	HasPassword bool      `json:"has_password"`
 	Created     time.Time `json:"created"`
 	LastSignIn  time.Time `json:"last_sign_in,omitzero"`
@@ -70,7 +72,7 @@ type accountView struct {
 func (o *operation) view(a account.Account) accountView {
 	return accountView{
 		ID: string(a.ID), Name: a.Name, Email: a.Email, DisplayName: a.DisplayName, Groups: given(a.Groups),
-		Provider: a.Provider, SignsInAt: o.signsInAt(a), Disabled: a.Disabled, HasPassword: !a.PasswordHash.IsZero(),
+		Provider: a.Provider, SignsInAt: o.signsInAt(a), Disabled: a.Disabled, Locked: a.Locked.UTC(), HasPassword: !a.PasswordHash.IsZero(),
 		Created: a.Created.UTC(), LastSignIn: a.LastSignIn.UTC(),
 	}
 }

@@ -131,7 +131,7 @@ func (a *App) loginSettings() login.Settings {
 		Password:    a.params(),
 		MinLength:   a.Password.MinLength,
 		SessionLife: time.Duration(a.Session.Lifetime), SessionIdle: time.Duration(a.Session.Idle),
-		Reauthenticate: time.Duration(a.Session.Reauthenticate),
+		Reauthenticate: time.Duration(a.Session.Reauthenticate), TrustBrowser: time.Duration(a.Session.TrustBrowser),
 		EnrolByLink:    a.Enrolment == "link",
 		Service:        a.Name,
 		Phone:          codes,

@@ -66,6 +66,7 @@ func parseGlobal(d *caddyfile.Dispenser, before any) (any, error) {
 //	        lifetime       <duration>
 //	        idle           <duration>
 //	        reauthenticate <duration>
+//	        trust_browser  <duration>|off
 //	    }
 //	    password {
 //	        min_length <n>
@@ -159,6 +160,7 @@ func sessionOptions(s *SessionTimes) []option {
 		{name: "lifetime", usage: "lifetime <duration>", min: 1, max: 1, set: duration(&s.Lifetime)},
 		{name: "idle", usage: "idle <duration>", min: 1, max: 1, set: duration(&s.Idle)},
 		{name: "reauthenticate", usage: "reauthenticate <duration>", min: 1, max: 1, set: duration(&s.Reauthenticate)},
+		{name: "trust_browser", usage: "trust_browser <duration>|off", min: 1, max: 1, set: durationOrOff(&s.TrustBrowser)},
 	}
 }
 

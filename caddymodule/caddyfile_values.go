@@ -78,6 +78,15 @@ func duration(to *caddy.Duration) func(*values) {
 	return func(v *values) { v.duration(v.args[0], to) }
 }
 
+// durationOrOff takes `off` for none.
+func durationOrOff(to *caddy.Duration) func(*values) {
+	return func(v *values) {
+		if *to = 0; v.args[0] != "off" {
+			v.duration(v.args[0], to)
+		}
+	}
+}
+
 func (v *values) duration(s string, to *caddy.Duration) {
 	d, err := caddy.ParseDuration(s)
 	// Too many days wrap around in Caddy's reading and come out below zero.

@@ -39,6 +39,8 @@ func (a accountView) state() string {
 	switch {
 	case a.Disabled:
 		return "disabled"
+	case !a.Locked.IsZero():
+		return "locked by its owner"
 	case a.SignsInAt != "":
 		return "at " + a.SignsInAt
 	case !a.HasPassword:

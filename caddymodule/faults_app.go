@@ -46,10 +46,16 @@ func (f *finder) positive(path string, d caddy.Duration) {
 	}
 }
 
+// maxTrust is how long browsers keep a cookie (RFC 6265bis section 5.5).
+const maxTrust = caddy.Duration(400 * 24 * time.Hour)
+
 func (s SessionTimes) faults(f *finder) {
 	f.positive("session.lifetime", s.Lifetime)
 	f.positive("session.idle", s.Idle)
 	f.positive("session.reauthenticate", s.Reauthenticate)
+	if s.TrustBrowser < 0 || s.TrustBrowser > maxTrust {
+		f.fault("session.trust_browser", "is longer than browsers keep a cookie; write 400d or less, or `off`")
+	}
 	if s.Lifetime < s.Idle {
 		path := "session.lifetime"
 		if f.source[path] == "" && f.source["session.idle"] != "" {

@@ -46,6 +46,7 @@ func TestAppFaults(t *testing.T) {
 	}{
 		"postgres with embedded sessions": {func(a *App) { a.Database = postgres }, "sallyport.database: `postgres` with embedded sessions"},
 		"single_node with sqlite":         {func(a *App) { a.SingleNode = true }, "sallyport.single_node: "},
+		"a browser trusted for years":     {func(a *App) { a.Session.TrustBrowser = caddy.Duration(401 * 24 * time.Hour) }, "sallyport.session.trust_browser: is longer than browsers keep a cookie; write 400d or less, or `off`"},
 		"lifetime shorter than idle":      {func(a *App) { a.Session.Lifetime = caddy.Duration(30 * time.Minute) }, "sallyport.session.lifetime: a sign-in would end after 30m, before it could be idle for 1h; write a `lifetime` of 1h or more"},
 		"argon2id below OWASP":            {func(a *App) { a.Password.Argon2id.Memory = 8 << 20 }, "sallyport.password.argon2id: below the OWASP minimum"},
 		"portal without TLS":              {func(a *App) { a.Portal = "http://login.example.com" }, "sallyport.portal: `http` is for loopback only; write https://login.example.com"},

@@ -84,7 +84,7 @@ func (v *guardVisit) serve() error {
 		return v.refuseInsecure()
 	case !v.covers(a.Host):
 		return v.refuseHost()
-	case ownPath(v.original.Path):
+	case v.owns(v.original.Path):
 		return v.serveOwn()
 	case r.Method == http.MethodTrace || r.Method == "TRACK" || r.Method == http.MethodConnect && !isExtendedConnect(r):
 		return v.refuseMethod()
@@ -106,9 +106,12 @@ func originalURL(r *http.Request) *url.URL {
 	return r.URL
 }
 
-// ownPath reports whether a path is one of Sallyport's own on an app's host.
-func ownPath(path string) bool {
-	return path == web.OwnPrefix || strings.HasPrefix(path, web.OwnPrefix+"/")
+// owns reports whether a path is one of Sallyport's own on an app's host. Where
+// people sign in on it, password managers ask its root where to change a
+// password.
+func (v *guardVisit) owns(path string) bool {
+	return path == web.OwnPrefix || strings.HasPrefix(path, web.OwnPrefix+"/") ||
+		path == web.ChangePasswordPath && v.app.Portal == ""
 }
 
 func isExtendedConnect(r *http.Request) bool {

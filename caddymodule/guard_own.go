@@ -75,7 +75,7 @@ func skipSecretPaths(r *http.Request, path string) {
 		return
 	}
 	page := path[strings.LastIndexByte(path, '/')+1:]
-	if strings.HasPrefix(path, "/link/") || strings.HasPrefix(path, "/saml/") && (page == "acs" || page == "slo") {
+	if strings.HasPrefix(path, "/link/") || strings.HasPrefix(path, "/recover/") || strings.HasPrefix(path, "/not-me/") || strings.HasPrefix(path, "/saml/") && (page == "acs" || page == "slo") {
 		skipLog(r)
 	}
 }

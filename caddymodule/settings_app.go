@@ -123,6 +123,12 @@ type SessionTimes struct {
 	// A change to one's own account needs password and second factor proved
 	// within this time. Default: 10m.
 	Reauthenticate caddy.Duration `json:"reauthenticate,omitempty"`
+
+	// For so long a person may have a browser not ask for the second factor
+	// when they sign in; at most 400 days, which is as long as browsers keep a
+	// cookie. NIST SP 800-63B-4 has no such thing beyond 24 hours. 0 is `off`.
+	// Default: `off`.
+	TrustBrowser caddy.Duration `json:"trust_browser,omitempty"`
 }
 
 // PasswordRules is what passwords must be, and what checking one costs.

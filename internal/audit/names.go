@@ -84,16 +84,17 @@ const (
 
 // Looking after an account from outside it, and telling its owner.
 const (
-	NewBrowser      Name = "new_browser"      // a sign-in from a browser that was not known
-	CodesTooWrong   Name = "codes_too_wrong"  // the password was right, and a limit of wrong codes filled
-	RecoveryAsked   Name = "recovery_asked"   // "I've forgotten my password"; reason: why there is no mail
-	RecoveryUsed    Name = "recovery_used"    // the link of that mail
-	RecoveryStarted Name = "recovery_started" // an operator made a set-up link for somebody who has a password
-	AccountLocked   Name = "account_locked"   // by its owner: "This wasn't me"
-	LockLifted      Name = "lock_lifted"      // by a new password or an operator
-	MailSent        Name = "mail_sent"        // method: what it was about
-	MailNotSent     Name = "mail_not_sent"    // given up; reason: why
-	MailMaybeSent   Name = "mail_maybe_sent"  // twice without an answer: not tried again
+	NewBrowser        Name = "new_browser"        // a sign-in from a browser that was not known
+	CodesTooWrong     Name = "codes_too_wrong"    // the password was right, and a limit of wrong codes filled
+	RecoveryAsked     Name = "recovery_asked"     // "I've forgotten my password"; reason: why there is no mail
+	RecoveryElsewhere Name = "recovery_elsewhere" // and an identity provider has the password
+	RecoveryUsed      Name = "recovery_used"      // the link of that mail
+	RecoveryStarted   Name = "recovery_started"   // an operator made a set-up link for somebody who has a password
+	AccountLocked     Name = "account_locked"     // by its owner: "This wasn't me"
+	LockLifted        Name = "lock_lifted"        // by a new password or an operator
+	MailSent          Name = "mail_sent"          // method: what it was about
+	MailNotSent       Name = "mail_not_sent"      // given up; reason: why
+	MailMaybeSent     Name = "mail_maybe_sent"    // twice without an answer: not tried again
 )
 
 // tellsOwner are the events that the account's owner hears of by e-mail.
@@ -101,7 +102,7 @@ var tellsOwner = map[Name]bool{
 	NewBrowser: true, CodesTooWrong: true, FactorLocked: true,
 	FactorAdded: true, FactorReplaced: true, FactorRemoved: true, SecondFactorOff: true,
 	BackupCodesRenewed: true, BackupCodeUsed: true, PasswordChanged: true,
-	RecoveryStarted: true, SecondFactorReset: true, AccountLocked: true, LockLifted: true,
+	RecoveryElsewhere: true, RecoveryStarted: true, SecondFactorReset: true, AccountLocked: true, LockLifted: true,
 	SessionsEnded: true, SessionsEndedElsewhere: true,
 }
 

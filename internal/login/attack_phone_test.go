@@ -193,7 +193,7 @@ func TestOneConfirmationGivesOneToken(t *testing.T) {
 	ann, c := s.Add("ann", authtest.WithPhone(mobile), authtest.WithCodes(1)), s.Client()
 	p := signedInByPhone(s, c, ann)
 	s.Clock.Advance(11 * time.Minute)
-	f, err := s.Machine.BeginStepUp(ctx, c, p, "/account/security/phone")
+	f, err := s.Machine.BeginStepUp(ctx, c, p, "/account/security/phone", nil)
 	s.Must(err)
 	f, err = s.Machine.StepUpByPhone(ctx, c, p, f, ann.Password, text)
 	f = passed(t, f, err)

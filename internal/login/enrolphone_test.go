@@ -340,7 +340,7 @@ func TestStepUpByPhone(t *testing.T) {
 	if s.Machine.Fresh(p) {
 		t.Fatal("fresh")
 	}
-	f, err = s.Machine.BeginStepUp(ctx, c, p, "/account/security/phone")
+	f, err = s.Machine.BeginStepUp(ctx, c, p, "/account/security/phone", nil)
 	s.Must(err)
 	_, err = s.Machine.SendCode(ctx, c, f, text)
 	wantErr(t, err, login.ErrNotNext)

@@ -48,7 +48,7 @@ func TestStepsThatAreNotNextAreRefused(t *testing.T) {
 	fresh, half, done := s.Begin(c), s.PasswordPassed(c, ann), verified(s, c, ann)
 	enrol, err := s.Machine.BeginEnrol(ctx, c, s.Person(in), "")
 	s.Must(err)
-	stepup, err := s.Machine.BeginStepUp(ctx, c, s.Person(in), "/account/security")
+	stepup, err := s.Machine.BeginStepUp(ctx, c, s.Person(in), "/account/security", nil)
 	s.Must(err)
 	steps := map[string]struct {
 		run  func(login.Flow) error

@@ -41,12 +41,7 @@ func (m *Machine) AskRecovery(ctx context.Context, c Client, typed string) (*Pro
 		return nil, m.limited(ctx, c, a, clip(identifier), err)
 	}
 	if why := m.cannotRecover(a, found); why != "" {
-		e := m.event(c, audit.RecoveryAsked, a)
-		e.Reason = why
-		if !found {
-			e.Subject = clip(identifier)
-		}
-		m.Audit.Record(ctx, e)
+		m.noRecovery(ctx, c, a, identifier, why)
 		return nil, nil
 	}
 	return nil, m.mailReset(ctx, c, a)
@@ -78,6 +73,20 @@ func (m *Machine) cannotRecover(a account.Account, found bool) string {
 		return "no e-mail address"
 	}
 	return ""
+}
+
+// noRecovery tells the operator why there is no link and, by an e-mail that the
+// store writes with the event, whoever has their password elsewhere.
+func (m *Machine) noRecovery(ctx context.Context, c Client, a account.Account, identifier, why string) {
+	e := m.event(c, audit.RecoveryAsked, a)
+	e.Reason = why
+	if a.ID == "" {
+		e.Subject = clip(identifier)
+	}
+	if a.ID != "" && !a.Disabled && !m.Settings.SignsInHere(a) {
+		e.Name = audit.RecoveryElsewhere
+	}
+	m.Audit.Record(ctx, e)
 }
 
 func (m *Machine) mailReset(ctx context.Context, c Client, a account.Account) error {

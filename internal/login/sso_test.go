@@ -88,7 +88,7 @@ func staleAnn(s *authtest.Site) (login.Client, login.SignedIn) {
 // stepUpBySSO is the flow of a change that partner has been asked to confirm.
 func stepUpBySSO(s *authtest.Site, c login.Client, p login.Person) login.Flow {
 	s.T.Helper()
-	f, err := s.Machine.BeginStepUp(ctx, c, p, "/account/security")
+	f, err := s.Machine.BeginStepUp(ctx, c, p, "/account/security", nil)
 	s.Must(err)
 	f, err = s.Machine.StepUpBySSO(ctx, p, f)
 	s.Must(err)

@@ -45,6 +45,8 @@ func (m *Machine) mayPass(a account.Account) error {
 	switch {
 	case a.Disabled:
 		return &SSORefused{Reason: "account_disabled", Detail: a.Name + " is disabled"}
+	case !a.Locked.IsZero():
+		return &SSORefused{Reason: "account_locked", Detail: a.Name + ` is locked, because its owner said "This wasn't me"; ` + "`sallyport account unlock " + a.Name + "` opens it"}
 	case m.Settings.IsBreakGlass(a):
 		// Else a provider in wrong hands had the accounts that are left when
 		// it fails.

@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
@@ -119,7 +120,9 @@ func (m *Machine) FinishStepUp(ctx context.Context, c Client, p Person, f Flow, 
 	if _, err = m.Flows.SaveFlow(ctx, spent); err != nil {
 		return session.Credential{}, err
 	}
-	_ = m.Flows.DeleteFlow(ctx, f.Browser, f.ID) // it ends by itself too
+	if len(f.Kept) == 0 { // else the page that it leads to reads it
+		_ = m.Flows.DeleteFlow(ctx, f.Browser, f.ID) // it ends by itself too
+	}
 	p.Token.PasswordAt, p.Token.FactorAt = f.PasswordAt, f.FactorAt
 	p.Token.FactorKind, p.Token.Level = f.FactorMethod.Kind(), f.Level()
 	if f.SSO != nil && f.SSO.differs(p.Session) {
@@ -177,10 +180,37 @@ func missingProofs(p Person, in Proofs) []Problem {
 
 // BeginStepUp makes the flow that keeps the errors of a confirmation, and
 // where to go afterwards.
-func (m *Machine) BeginStepUp(ctx context.Context, c Client, p Person, back string) (Flow, error) {
+// kept is what a form held that it comes before, without passwords and codes;
+// nil for none.
+func (m *Machine) BeginStepUp(ctx context.Context, c Client, p Person, back string, kept map[string]string) (Flow, error) {
 	f := m.newFlow(c, StepUp)
 	f.Session, f.Return = p.Session.ID, back
+	if len(kept) > 0 {
+		plain, err := json.Marshal(kept)
+		if err != nil {
+			return f, err
+		}
+		if f.Kept, err = m.Keys.Seal(sealKept, []byte(f.ID), plain); err != nil {
+			return f, err
+		}
+	}
 	return f, m.Flows.CreateFlow(ctx, f)
+}
+
+// sealKept is the context that forms are sealed for, each for its flow: a
+// telephone number may be in one.
+const sealKept = "form before a confirmation"
+
+// Kept is what the form held that was sent to a page of the settings before the
+// person had confirmed that it is them; nil for none.
+func (m *Machine) Kept(f Flow) map[string]string {
+	plain, err := m.Keys.Open(sealKept, []byte(f.ID), f.Kept)
+	if err != nil {
+		return nil
+	}
+	var kept map[string]string
+	_ = json.Unmarshal(plain, &kept) // sealed by us: it is one, or nothing is kept
+	return kept
 }
 
 // StepUpBySSO asks the provider that the session is of for a new proof: it is

@@ -13,6 +13,7 @@ const (
 	CookiePortal  = "sallyport-portal"
 	CookieBrowser = "sallyport-browser"
 	CookieDevice  = "sallyport-device"
+	CookieTrust   = "sallyport-trust"
 )
 
 // Lives of cookies that are not a session's.

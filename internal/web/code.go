@@ -1,6 +1,11 @@
 package web
 
-import "github.com/sallyport-auth/sallyport/internal/login"
+import (
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/pages"
+)
 
 // submitCode is every page that takes a code at sign-in: the flow goes on, or
 // the same page says what was wrong.
@@ -10,6 +15,7 @@ func (v *visit) submitCode(page string, submit func(f login.Flow, code string) (
 	if err != nil {
 		return err
 	}
+	f.Remember = v.form.Get("remember") != "" && v.trustDays(f) > 0
 	f, err = submit(f, v.form.Get("code"))
 	if err != nil {
 		return err
@@ -19,3 +25,23 @@ func (v *visit) submitCode(page string, submit func(f login.Flow, code string) (
 	}
 	return v.next(f)
 }
+
+// trustDays is for how long this browser may be remembered after the code that
+// the flow waits for; 0 is not at all.
+func (v *visit) trustDays(f login.Flow) int {
+	if f.Purpose != login.SignIn {
+		return 0
+	}
+	return days(v.Machine.Settings.TrustBrowser)
+}
+
+// days is a life as people are told it: whole days, and one at least.
+func days(life time.Duration) int {
+	if life <= 0 {
+		return 0
+	}
+	return max(1, int(life/(24*time.Hour)))
+}
+
+// trustOffer is the box that asks for it.
+func (v *visit) trustOffer(f login.Flow) pages.Trust { return pages.Trust{Days: v.trustDays(f)} }

@@ -31,7 +31,7 @@ func showConfirm(v *visit) error {
 	}
 	next = settingsPath(next)
 	if v.Machine.Fresh(*v.person) {
-		return v.to(next)
+		return v.to(next, "flow", q.Get("flow"))
 	}
 	view.Next, view.Change = next, v.changeNamed(next)
 	if view.Org = v.personOrg(); view.Org != "" {
@@ -86,7 +86,7 @@ func submitConfirm(v *visit) error {
 		if err := v.setSession(cred); err != nil {
 			return err
 		}
-		return v.to(next)
+		return v.to(next, "flow", v.form.Get("flow"))
 	}
 	f, err := v.confirmFlow(next)
 	if err != nil {
@@ -135,7 +135,7 @@ func (v *visit) finishStepUp(f login.Flow) error {
 	if err := v.setSession(cred); err != nil {
 		return err
 	}
-	return v.to(settingsPath(f.Return))
+	return v.to(settingsPath(f.Return), "flow", string(f.ID))
 }
 
 // confirmFlow is the flow that keeps what was wrong with a confirmation.
@@ -150,11 +150,11 @@ func (v *visit) confirmFlow(next string) (login.Flow, error) {
 	if err := v.bindBrowser(); err != nil {
 		return login.Flow{}, err
 	}
-	return v.Machine.BeginStepUp(v.ctx(), v.client, *v.person, next)
+	return v.Machine.BeginStepUp(v.ctx(), v.client, *v.person, next, nil)
 }
 
 // settings are the pages that a confirmation may lead to.
-var settings = regexp.MustCompile(`^/account/security(/(app|app/[a-z2-7]{26}|phone|backup-codes|remove/[a-z2-7]{26}|turn-off))?$`)
+var settings = regexp.MustCompile(`^/account/security(/(app|app/[a-z2-7]{26}|phone|password|backup-codes|(remove|rename)/[a-z2-7]{26}|turn-off))?$`)
 
 func settingsPath(path string) string {
 	if !settings.MatchString(path) {
@@ -172,6 +172,10 @@ func (v *visit) changeNamed(next string) string {
 		return pages.ChangePhone
 	case part == "phone":
 		return pages.ChangeAddPhone
+	case part == "password":
+		return pages.ChangeOfPassword
+	case strings.HasPrefix(part, "rename/"):
+		return pages.ChangeName
 	case part == "backup-codes":
 		return pages.ChangeCodes
 	case strings.HasPrefix(part, "remove/"):

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
@@ -51,7 +50,7 @@ func (v *visit) fault(err error) {
 	case errors.Is(err, errNoBinding):
 		v.answer(v.show(http.StatusBadRequest, pages.CookiesBlocked{Frame: v.frame()}))
 	case errors.Is(err, login.ErrStale):
-		v.answer(v.to("/account/security/confirm", "next", strings.TrimPrefix(v.r.URL.Path, v.Config.Base)))
+		v.answer(v.confirmFirst())
 	case errors.Is(err, login.ErrBusy):
 		v.w.Header().Set("Retry-After", "2")
 		v.answer(v.show(http.StatusServiceUnavailable, pages.Busy{Frame: v.frame()}))
@@ -130,7 +129,7 @@ func limitKind(name string) string {
 	switch name {
 	case "factor":
 		return pages.LimitCodes
-	case "forms":
+	case "forms", "recovery":
 		return pages.LimitRequests
 	case "send_account", "send_number", "send_network", "daily_cap":
 		return pages.LimitSends

@@ -5,8 +5,6 @@ import (
 	"net/http"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
-	"github.com/sallyport-auth/sallyport/internal/factor"
-	"github.com/sallyport-auth/sallyport/internal/login"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/pages"
 )
@@ -14,10 +12,8 @@ import (
 // showLink is where an operator's one-time link leads: to choose a password,
 // or to enrol anew after it. Showing it spends nothing: mail scanners open
 // links too.
-func showLink(v *visit) error { return v.linkPage(nil) }
-
-func (v *visit) linkPage(problems []login.Problem) error {
-	a, l, err := v.Machine.LinkHolder(v.ctx(), v.tail)
+func showLink(v *visit) error {
+	a, l, err := v.operatorsLink()
 	if errors.Is(err, account.ErrNotFound) {
 		return v.show(http.StatusNotFound, pages.LinkProblem{Frame: v.frame()})
 	}
@@ -27,32 +23,36 @@ func (v *visit) linkPage(problems []login.Problem) error {
 	if err := v.bindBrowser(); err != nil {
 		return err
 	}
-	frame := v.flowFrame(login.Flow{Problems: problems})
-	least := v.Machine.Settings.MinLength
-	if key := v.r.URL.Query().Get("problem"); problems == nil && linkProblems[key] {
-		n := least
-		if key == pages.PwLong {
-			n = factor.MaxPasswordRunes
-		}
-		frame.Problems = []pages.Problem{{Field: "password", Key: key, Args: pages.Args{"n": n}}}
-	}
+	frame, least := v.frame(), v.Machine.Settings.MinLength
+	frame.Problems = v.namedProblem(least)
 	if l.Purpose == account.LinkEnrol {
 		return v.show(http.StatusOK, pages.EnrolLink{Frame: frame, Token: v.tail, Username: a.Label()})
 	}
 	return v.show(http.StatusOK, pages.Link{Frame: frame, Token: v.tail, Username: a.Label(), Min: least})
 }
 
+// operatorsLink is the link that the address holds: the others have pages of
+// their own.
+func (v *visit) operatorsLink() (account.Account, account.Link, error) {
+	a, l, err := v.Machine.LinkHolder(v.ctx(), v.tail)
+	if err == nil && l.Purpose != account.LinkSetUp && l.Purpose != account.LinkEnrol {
+		err = account.ErrNotFound
+	}
+	return a, l, err
+}
+
 // linkProblems may be named in the address of the page that tells them: there
 // is no flow yet that could keep them.
 var linkProblems = map[string]bool{
 	pages.PwEmpty: true, pages.PwShort: true, pages.PwLong: true, pages.PwCommon: true, pages.PwCurrent: true,
+	pages.PwNewEmpty: true,
 }
 
 func submitLink(v *visit) error {
 	if err := v.Machine.TakeForm(v.ctx(), v.client); err != nil {
 		return err
 	}
-	_, l, err := v.Machine.LinkHolder(v.ctx(), v.tail)
+	_, l, err := v.operatorsLink()
 	if errors.Is(err, account.ErrNotFound) {
 		return v.show(http.StatusNotFound, pages.LinkProblem{Frame: v.frame()})
 	}

@@ -96,6 +96,8 @@ func (v *visit) finish(f login.Flow) error {
 		return v.to("/account/security", "flow", string(f.ID))
 	case login.StepUp:
 		return v.finishStepUp(f)
+	case login.Test:
+		return v.finishTest(f)
 	}
 	var old session.ID // what this browser had before
 	switch p, err := v.signedIn(); {
@@ -113,6 +115,11 @@ func (v *visit) finish(f login.Flow) error {
 	}
 	if err := v.setDevice(in.Device); err != nil {
 		return err
+	}
+	if in.Trust != nil {
+		if err := v.setTrust(*in.Trust); err != nil {
+			return err
+		}
 	}
 	return v.depart(f.Wish)
 }

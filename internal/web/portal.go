@@ -73,11 +73,11 @@ type Portal struct {
 
 // Codecs seal our cookies.
 type Codecs struct {
-	App, Portal, Browser, Device *keyring.CookieCodec
+	App, Portal, Browser, Device, Trust *keyring.CookieCodec
 }
 
-// cookieLife bounds how long the text of a session cookie is looked at. How
-// long a session lives is in its record.
+// cookieLife bounds how long the text of a cookie is looked at that has a record
+// behind it: how long a session lives, or a browser is remembered, is there.
 const cookieLife = 400 * 24 * time.Hour
 
 // NewCodecs makes the codecs of a key ring.
@@ -92,6 +92,7 @@ func NewCodecs(ring *keyring.Ring) (Codecs, error) {
 		{&c.Portal, session.CookiePortal, cookieLife},
 		{&c.Browser, session.CookieBrowser, session.BrowserLife},
 		{&c.Device, session.CookieDevice, session.DeviceLife},
+		{&c.Trust, session.CookieTrust, cookieLife},
 	} {
 		codec, err := ring.Cookies(made.name, made.life)
 		if err != nil {

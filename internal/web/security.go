@@ -3,48 +3,59 @@ package web
 import (
 	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/login"
-	"github.com/sallyport-auth/sallyport/internal/session"
 	"github.com/sallyport-auth/sallyport/pages"
 )
 
 // showSecurity is the page of security settings.
 func showSecurity(v *visit) error {
 	p := v.person
-	open, err := v.Machine.Sessions.SessionsOf(v.ctx(), p.Account.ID)
-	if err != nil {
-		return err
-	}
 	view := pages.Security{
 		Frame: v.frame(), Methods: v.methods(p.Factors),
-		MayTurnOff: v.Machine.Settings.MayTurnOff && p.Factors.Protected(), Open: v.openSessions(open),
+		MayTurnOff:     v.Machine.Settings.MayTurnOff && p.Factors.Protected(),
 		MayAddPhone:    v.Machine.SendsAny() && len(p.Factors.Of(account.KindPhone)) == 0,
-		MayChangePhone: v.Machine.SendsAny(),
-		Org:            v.personOrg(),
+		MayChangePhone: v.Machine.SendsAny(), MayTest: len(v.Machine.Offered(p.Account, p.Factors)) > 0,
+		PasswordChanged: p.Account.PasswordChanged, TrustDays: days(v.Machine.Settings.TrustBrowser),
+		Org: v.personOrg(),
 	}
 	for _, set := range p.Factors.Of(account.KindBackup) {
 		view.BackupCodes, view.CodesMade = set.Left, set.Created
 	}
-	// What a change just did is told once, from its flow.
-	if f, err := v.flow(); err == nil && f.Of(*p) {
-		view.Notices = append(v.flowFrame(f).Notices, view.Notices...)
-		_ = v.Machine.Flows.DeleteFlow(v.ctx(), f.Browser, f.ID)
+	var err error
+	if view.Open, err = v.openSessions(); err != nil {
+		return err
 	}
-	if key, ok := doneKeys[v.r.URL.Query().Get("done")]; ok {
-		view.Notices = append(view.Notices, pages.Notice{Kind: pages.Success, Key: key})
+	if view.Browsers, err = v.trustedBrowsers(); err != nil {
+		return err
 	}
+	if view.Recent, err = v.recent(); err != nil {
+		return err
+	}
+	view.Notices = append(v.justDone(), view.Notices...)
 	return v.show(http.StatusOK, view)
 }
 
-// openSessions lists sign-ins, the present one first.
-func (v *visit) openSessions(all []session.Session) []pages.OpenSession {
+// openSessions lists the person's sign-ins, the present one first.
+func (v *visit) openSessions() ([]pages.OpenSession, error) {
+	all, err := v.Machine.Sessions.SessionsOf(v.ctx(), v.person.Account.ID)
+	if err != nil {
+		return nil, err
+	}
 	list := make([]pages.OpenSession, 0, len(all))
 	for _, s := range all {
 		shown := pages.OpenSession{
-			ID: string(s.ID), Browser: s.Browser, Network: s.Network, Began: s.Created, Current: s.ID == v.person.Session.ID,
-			Org: v.org(s.Provider()),
+			ID: string(s.ID), Browser: s.Browser, Network: s.Network, Began: s.Created, LastUsed: s.Created,
+			Current: s.ID == v.person.Session.ID, Org: v.org(s.Provider()),
+		}
+		used, err := v.Machine.Activity.LastUsed(v.ctx(), s.ID)
+		if err != nil {
+			return nil, err
+		}
+		if used.After(shown.LastUsed) {
+			shown.LastUsed = used
 		}
 		if shown.Current {
 			list = slices.Insert(list, 0, shown)
@@ -52,14 +63,53 @@ func (v *visit) openSessions(all []session.Session) []pages.OpenSession {
 		}
 		list = append(list, shown)
 	}
-	return list
+	return list, nil
 }
 
-// doneKeys are what the address says after a removal, in words.
+func (v *visit) trustedBrowsers() ([]pages.TrustedBrowser, error) {
+	all, err := v.Machine.Trusts.TrustedBrowsers(v.ctx(), v.person.Account.ID, v.Machine.Now())
+	list := make([]pages.TrustedBrowser, 0, len(all))
+	for _, t := range all {
+		list = append(list, pages.TrustedBrowser{
+			ID: t.ID, Browser: t.Browser, Network: t.Network, Since: t.Created, Until: t.Expires, LastUsed: t.LastUsed,
+			Current: v.client.Trust != nil && v.client.Trust.ID == t.ID,
+		})
+	}
+	return list, err
+}
+
+// justDone tells what a change just did: from its flow, once, or as the address
+// says.
+func (v *visit) justDone() (notices []pages.Notice) {
+	if f, err := v.flow(); err == nil && f.Of(*v.person) {
+		notices = v.flowFrame(f).Notices
+		_ = v.Machine.Flows.DeleteFlow(v.ctx(), f.Browser, f.ID)
+	}
+	q := v.r.URL.Query()
+	if key, ok := doneKeys[q.Get("done")]; ok {
+		n, _ := strconv.Atoi(q.Get("n"))
+		if key == pages.NoticeTestedBackup {
+			n, _ = v.person.Factors.BackupLeft()
+		}
+		args := pages.Args{"n": min(max(n, 0), 999), "ending": v.ending(v.person.Factors)}
+		notices = append(notices, pages.Notice{Kind: pages.Success, Key: key, Args: args})
+	}
+	return notices
+}
+
+// doneKeys are what the address says after a change, in words.
 var doneKeys = map[string]string{
 	"removed":       pages.NoticeRemoved,
 	"phone-removed": pages.NoticePhoneRemoved,
 	"off":           pages.NoticeTurnedOff,
+	"renamed":       pages.NoticeRenamed,
+	"password":      pages.NoticePasswordNew,
+	"session":       pages.NoticeSessionEnded,
+	"others":        pages.NoticeSessionsEnded,
+	"trust":         pages.NoticeTrustEnded,
+	"tested-app":    pages.NoticeTestedApp,
+	"tested-phone":  pages.NoticeTestedPhone,
+	"tested-backup": pages.NoticeTestedBackup,
 }
 
 // methods lists the enrolled methods as the page shows them.

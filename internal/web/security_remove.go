@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/login"
@@ -70,10 +71,26 @@ func showEverywhere(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.show(http.StatusOK, pages.SignOutEverywhere{Frame: v.frame(), Org: v.personOrg(), Sessions: len(open)})
+	trusted, err := v.Machine.Trusts.TrustedBrowsers(v.ctx(), v.person.Account.ID, v.Machine.Now())
+	if err != nil {
+		return err
+	}
+	return v.show(http.StatusOK, pages.SignOutEverywhere{
+		Frame: v.frame(), Org: v.personOrg(), Sessions: len(open), Trusted: len(trusted) > 0,
+	})
 }
 
 func submitEverywhere(v *visit) error {
+	if v.form.Get("keep") == "this" {
+		cred, n, err := v.Machine.EndOtherSessions(v.ctx(), v.client, *v.person, v.place())
+		if err != nil {
+			return err
+		}
+		if err := v.setSession(cred); err != nil {
+			return err
+		}
+		return v.to("/account/security", "done", "others", "n", strconv.Itoa(n))
+	}
 	if err := v.Machine.EndSessions(v.ctx(), v.client, *v.person); err != nil {
 		return err
 	}

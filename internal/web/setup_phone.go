@@ -126,8 +126,10 @@ func showPhone(v *visit) error {
 	if !v.Machine.Fresh(*v.person) {
 		return login.ErrStale
 	}
-	view := v.setUpPhone(v.frame(), v.person.Factors)
+	frame, kept := v.keptFrame()
+	view := v.setUpPhone(frame, v.person.Factors)
 	view.Post = "/account/security/phone"
+	view.Number, view.Channel = kept["phone"], kept["channel"]
 	return v.show(http.StatusOK, view)
 }
 

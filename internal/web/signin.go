@@ -45,6 +45,9 @@ func showSignIn(v *visit) error {
 			}
 		}
 	}
+	if len(view.Problems)+len(view.Notices) == 0 && v.jar.Get(v.r, v.cookie()) != "" { // of a session that is none (any more)
+		view.Notices = append(view.Notices, pages.Notice{Kind: pages.Info, Key: pages.NoticeEnded})
+	}
 	if v.r.URL.Query().Get("expired") != "" {
 		view.Notices = append(view.Notices, pages.Notice{Kind: pages.Info, Key: pages.NoticeExpired})
 	}

@@ -15,7 +15,7 @@ func showVerify(v *visit) error {
 	if err != nil || !here {
 		return err
 	}
-	view := pages.VerifyChoose{Frame: v.flowFrame(f)}
+	view := pages.VerifyChoose{Frame: v.flowFrame(f), Testing: f.Purpose == login.Test}
 	// Of the page before are other problems, and what was sent.
 	view.Problems = slices.DeleteFunc(view.Problems, func(p pages.Problem) bool { return p.Field != "method" })
 	view.Notices = slices.DeleteFunc(view.Notices, func(n pages.Notice) bool { return n.Key == pages.NoticeSent || n.Key == pages.NoticeCalled })
@@ -56,6 +56,7 @@ func showVerifyApp(v *visit) error {
 	}
 	return v.show(http.StatusOK, pages.VerifyApp{
 		Frame: v.flowFrame(f), Hint: f.WrongCodes >= hintAfter, OtherWays: len(v.Machine.Offered(a, fs)) > 1,
+		Trust: v.trustOffer(f), Testing: f.Purpose == login.Test,
 	})
 }
 
@@ -74,6 +75,7 @@ func showVerifyBackup(v *visit) error {
 	}
 	return v.show(http.StatusOK, pages.VerifyBackup{
 		Frame: v.flowFrame(f), OtherWays: len(v.Machine.Offered(a, fs)) > 1,
+		Trust: v.trustOffer(f), Testing: f.Purpose == login.Test,
 	})
 }
 

@@ -25,7 +25,7 @@ func (v *visit) showVerifyPhone(k account.Method) error {
 	view := pages.VerifyPhone{
 		Frame: v.flowFrame(f), Method: string(k), Ending: v.ending(fs),
 		CanText: slices.Contains(offered, account.MethodText), CanCall: slices.Contains(offered, account.MethodCall),
-		Hint: f.WrongCodes >= hintAfter,
+		Hint: f.WrongCodes >= hintAfter, Trust: v.trustOffer(f), Testing: f.Purpose == login.Test,
 	}
 	view.OtherWays = slices.ContainsFunc(offered, func(m account.Method) bool { return m.Kind() != account.KindPhone })
 	phones := fs.Of(account.KindPhone)

@@ -48,7 +48,8 @@ func (p *Portal) visit(w http.ResponseWriter, r *http.Request, a Arrival) *visit
 	if raw := v.browserCookie(); raw != nil {
 		v.client.Browser = BrowserHash(raw)
 	}
-	v.client.Device = v.device()
+	v.client.Language = p.Config.Language
+	v.client.Device, v.client.Trust = v.device(), v.trust()
 	return v
 }
 
@@ -127,6 +128,31 @@ func (v *visit) setDevice(d login.Device) error {
 		return err
 	}
 	v.jar.Set(v.w, session.CookieDevice, text, session.DeviceLife)
+	return nil
+}
+
+func (v *visit) trust() *login.Trust {
+	text := v.jar.Get(v.r, session.CookieTrust)
+	if text == "" || v.keys == nil {
+		return nil
+	}
+	raw, err := v.codecs.Trust.Decode(text)
+	if err != nil {
+		return nil
+	}
+	t, err := login.ParseTrust(raw)
+	if err != nil {
+		return nil
+	}
+	return &t
+}
+
+func (v *visit) setTrust(t login.Trust) error {
+	text, err := v.codecs.Trust.Encode(t.Marshal())
+	if err != nil {
+		return err
+	}
+	v.jar.Set(v.w, session.CookieTrust, text, v.Machine.Settings.TrustBrowser)
 	return nil
 }
 
