@@ -30,6 +30,8 @@ var adminCalls = map[string]adminCall{
 	"account/export":              changes(exportAccounts),
 	"session/list":                reads(listSessions),
 	"session/end":                 changes(endSessions),
+	"trusted-browser/list":        reads(listTrusted),
+	"trusted-browser/end":         changes(endTrusted),
 	"keys/list":                   reads(listKeys),
 	"keys/add":                    changes(addKey),
 	"keys/promote":                changes(promoteKey),

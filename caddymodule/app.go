@@ -132,9 +132,9 @@ func (a *App) loginSettings() login.Settings {
 		MinLength:   a.Password.MinLength,
 		SessionLife: time.Duration(a.Session.Lifetime), SessionIdle: time.Duration(a.Session.Idle),
 		Reauthenticate: time.Duration(a.Session.Reauthenticate), TrustBrowser: time.Duration(a.Session.TrustBrowser),
-		EnrolByLink:    a.Enrolment == "link",
-		Service:        a.Name,
-		Phone:          codes,
+		EnrolByLink: a.Enrolment == "link",
+		Service:     a.Name,
+		Phone:       codes,
 	}
 	a.samlLogin(&settings)
 	return settings

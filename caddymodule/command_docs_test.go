@@ -51,6 +51,9 @@ func TestDocumentedCommandsWork(t *testing.T) {
 		if strings.HasSuffix(line, `session end "$id"`) {
 			line = "sallyport session end " + string(g.signIn(t, "carol"))
 		}
+		if strings.HasSuffix(line, `end carol "$browser"`) {
+			line = "sallyport trusted-browser end carol " + g.trust(t, "carol")
+		}
 		if strings.Contains(line, " saml explain ") { // it is good for a minute and a half
 			write(t, filepath.Join(g.dir, "response.txt"), annas(idp, time.Now()).XML())
 		}
