@@ -39,7 +39,7 @@ func TestAssetsStayWithinBudget(t *testing.T) {
 			t.Errorf("%s: %d bytes, %d compressed; at most %d and %d", name, len(body), z, most.raw, most.gzip)
 		}
 	}
-	each(t, "ann", func(t *testing.T, _ *Set, _ View, page string) {
+	each(t, lifelike, func(t *testing.T, _ *Set, _ View, page string) {
 		if z := gzipped(t, []byte(page)); z > 8<<10 {
 			t.Errorf("%d bytes compressed, at most 8 KiB", z)
 		}

@@ -48,7 +48,7 @@ func usedKeys(t *testing.T) map[string]bool {
 	for month := time.January; month <= time.December; month++ {
 		used["month."+strconv.Itoa(int(month))] = true
 	}
-	for _, x := range fixtures("ann") {
+	for _, x := range fixtures(lifelike) {
 		key := x.view.page()
 		if v, ok := x.view.(varied); ok {
 			key += "." + v.variant()

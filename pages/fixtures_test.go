@@ -59,41 +59,41 @@ func sessions(n int) []OpenSession {
 	return list
 }
 
-// fixtures are all views; text stands wherever a person or an operator can put
-// words, so that a test can put hostile ones there.
-func fixtures(text string) []fixture {
-	flow := Frame{Base: "/sallyport", RequestID: text, Flow: text, Notices: []Notice{{Info, NoticeExpired, nil}}}
-	account := Frame{RequestID: "8f3a2c", Account: text, Notices: []Notice{
+// fixtures are all views, with the words of the sample wherever a person or an
+// operator can put some.
+func fixtures(w sample) []fixture {
+	flow := Frame{Base: "/sallyport", RequestID: w.token, Flow: w.token, Notices: []Notice{{Info, NoticeExpired, nil}}}
+	account := Frame{RequestID: "8f3a2c", Account: w.account, Notices: []Notice{
 		{Success, NoticeBackupUsed, Args{"n": 2}}, {Info, NoticeIdle, Args{"time": time.Hour}},
 	}}
-	phone := Method{ID: "a1", Kind: MethodApp, Name: text, Added: at, LastUsed: at.Add(time.Hour)}
+	phone := Method{ID: "a1", Kind: MethodApp, Name: w.label, Added: at, LastUsed: at.Add(time.Hour)}
 	plain := Method{ID: "a2", Kind: MethodApp, Added: at, Kept: true}
 	empty := func(key string) Problem { return Problem{Field: "code", Key: key} }
 	wrong := Problem{"code", CodeWrong, Args{"left": 3}}
-	choices := []Choice{{Method: MethodApp, Checked: true}, {Method: MethodText, Ending: text}, {Method: MethodBackup}}
+	choices := []Choice{{Method: MethodApp, Checked: true}, {Method: MethodText, Ending: w.ending}, {Method: MethodBackup}}
 
-	signIn := SignIn{Frame: flow, Username: text, Wish: text, App: text}
+	signIn := SignIn{Frame: flow, Username: w.account, Wish: w.token, App: w.app}
 	combined := signIn
 	combined.Combined = true
-	password := Password{flow, text, text, text}
+	password := Password{flow, w.account, w.token, w.app}
 	choose := VerifyChoose{Frame: flow, Choices: choices}
 	app := VerifyApp{Frame: flow, Hint: true, OtherWays: true}
 	backup := VerifyBackup{Frame: flow, OtherWays: true}
-	setUp := SetUpChoose{flow, true, text, []Choice{{Method: MethodApp, Checked: true}, {Method: MethodPhone}}, ""}
+	setUp := SetUpChoose{flow, true, w.app, []Choice{{Method: MethodApp, Checked: true}, {Method: MethodPhone}}, ""}
 	setUpApp := SetUpApp{
 		Frame: flow, QR: testPNG(), Key: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
 		URI:   "otpauth://totp/Example:ann?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Example",
-		Entry: text, Label: text, Hint: true, OtherWays: true, Forced: true,
+		Entry: w.entry, Label: w.label, Hint: true, OtherWays: true, Forced: true,
 	}
-	codes := BackupCodes{Frame: flow, Owner: text, Made: at, Codes: []string{
+	codes := BackupCodes{Frame: flow, Owner: w.account, Made: at, Codes: []string{
 		"7KQ2M-9XD4T", "3HV8N-W2RZC", "B6TJE-5MQ0X", "9FDAP-K7S1Y", "R4GWC-2N8VH",
 		"XE5ZT-6BQ3J", "M1PDK-Y9A7F", "8SNRV-H4C2G", "T6WJQ-3E5XB", "D0ZMA-7K9PF",
 	}}
-	link := Link{Frame: flow, Token: text, Username: text, Min: 15}
-	confirm := Confirm{Frame: account, Change: ChangeCodes, Method: MethodApp, Others: []string{MethodBackup}, Next: text, Hint: true}
-	confirm.Flow = text
+	link := Link{Frame: flow, Token: w.token, Username: w.account, Min: 15}
+	confirm := Confirm{Frame: account, Change: ChangeCodes, Method: MethodApp, Others: []string{MethodBackup}, Next: w.token, Hint: true}
+	confirm.Flow = w.token
 
-	return slices.Concat(phoneFixtures(text, flow, account), ssoFixtures(text, flow, account), []fixture{
+	return slices.Concat(phoneFixtures(w, flow, account), ssoFixtures(w, flow, account), []fixture{
 		{"signin", signIn, func(p ...Problem) View { signIn.Problems = p; return signIn }, []Problem{{"username", IDEmpty, nil}, {"username", IDFormat, nil}}},
 		{"signin-plain", SignIn{}, nil, nil},
 		{
@@ -112,14 +112,14 @@ func fixtures(text string) []fixture {
 		{"app-plain", VerifyApp{Frame: Frame{Lang: "tlh-XX"}}, nil, nil},
 		{"backup", backup, func(p ...Problem) View { backup.Problems = p; return backup }, []Problem{empty(BackupEmpty), {"code", BackupWrong, Args{"left": 4}}}},
 		{"setup", setUp, func(p ...Problem) View { setUp.Problems = p; return setUp }, []Problem{{"method", MethodEmpty, nil}}},
-		{"setup-forced", SetUpChoose{Frame: flow, Forced: true, App: text}, nil, nil},
+		{"setup-forced", SetUpChoose{Frame: flow, Forced: true, App: w.app}, nil, nil},
 		{"setup-forced-unnamed", SetUpChoose{Frame: flow, Forced: true}, nil, nil},
 		{"setup-free", SetUpChoose{Frame: account}, nil, nil},
 		{"setupapp", setUpApp, func(p ...Problem) View { setUpApp.Problems = p; return setUpApp }, []Problem{wrong, {"label", LabelLong, Args{"n": 40}}}},
 		{"setupapp-free", SetUpApp{Frame: account, Key: "JBSWY3DP"}, nil, nil},
 		{"codes", codes, func(p ...Problem) View { codes.Problems = p; return codes }, []Problem{{"saved", SavedEmpty, nil}}},
-		{"codes-new", BackupCodes{Frame: account, Codes: codes.Codes, Owner: text, Replaces: true}, nil, nil},
-		{"continue", Continue{flow, "https://wiki.example.com/start?a=b&c", text}, nil, nil},
+		{"codes-new", BackupCodes{Frame: account, Codes: codes.Codes, Owner: w.account, Replaces: true}, nil, nil},
+		{"continue", Continue{flow, "https://wiki.example.com/start?a=b&c", w.host}, nil, nil},
 		{"expired", Expired{Frame: flow}, nil, nil},
 		{"signout", SignOut{account}, nil, nil},
 		{"signedout", SignedOut{Frame: flow, Start: "/sallyport/sign-in"}, nil, nil},
@@ -128,9 +128,9 @@ func fixtures(text string) []fixture {
 			[]Problem{{"password", PwShort, Args{"n": 15}}, {"password", PwLong, Args{"n": 128}}, {"password", PwCommon, nil}},
 		},
 		{"linkproblem", LinkProblem{flow}, nil, nil},
-		{"needlink", NeedLink{account, text}, nil, nil},
+		{"needlink", NeedLink{account, w.app}, nil, nil},
 		{"needlink-plain", NeedLink{account, ""}, nil, nil},
-		{"home", Home{account, []App{{text, "https://wiki.example.com"}, {"Grafana", "https://grafana.example.com"}, {"Payroll", "https://pay.example.com"}}, true, 2, at, ""}, nil, nil},
+		{"home", Home{account, []App{{w.app, "https://wiki.example.com"}, {"Grafana", "https://grafana.example.com"}, {"Payroll", "https://pay.example.com"}}, true, 2, at, ""}, nil, nil},
 		{"home-bare", Home{Frame: account}, nil, nil},
 		{"home-nocodes", Home{Frame: account, SecondStep: true}, nil, nil},
 		{"security", Security{Frame: account, Methods: []Method{phone, plain}, BackupCodes: 1, CodesMade: at, MayTurnOff: true, Open: sessions(3)}, nil, nil},
@@ -146,7 +146,7 @@ func fixtures(text string) []fixture {
 		{"newcodes", NewBackupCodes{account, 1, false}, nil, nil},
 		{"newcodes-none", NewBackupCodes{account, 0, false}, nil, nil},
 		{"newcodes-atsignin", NewBackupCodes{flow, 0, true}, nil, nil},
-		{"enrollink", EnrolLink{flow, text, text}, nil, nil},
+		{"enrollink", EnrolLink{flow, w.token, w.account}, nil, nil},
 		{"remove", RemoveMethod{account, phone, true}, nil, nil},
 		{"remove-plain", RemoveMethod{account, plain, false}, nil, nil},
 		{"turnoff", TurnOff{account, []Method{phone, plain}, 7}, nil, nil},
@@ -156,9 +156,9 @@ func fixtures(text string) []fixture {
 		{"limited-signin", Limited{Frame: flow, Kind: LimitSignIn, Wait: 14*time.Minute + time.Second, Until: at}, nil, nil},
 		{"limited-codes", Limited{Frame: flow, Kind: LimitCodes, Wait: time.Hour, Until: at, Retry: "/sallyport/verify/app", OtherWays: "/sallyport/verify"}, nil, nil},
 		{"limited-sends", Limited{Frame: flow, Kind: LimitSends, Wait: 5 * time.Hour, Until: at, OtherWays: "/sallyport/verify"}, nil, nil},
-		{"denied", Denied{Frame{Base: "https://login.example.com", RequestID: "8f3a2c", Account: text}, text, text, ""}, nil, nil},
-		{"framed", FrameSignIn{Frame{Base: "https://login.example.com"}, text, "https://login.example.com/sign-in?wish=x"}, nil, nil},
-		{"misdirected-host", Misdirected{Frame: flow, Kind: MisdirectedHost, Host: text}, nil, nil},
+		{"denied", Denied{Frame{Base: "https://login.example.com", RequestID: "8f3a2c", Account: w.account}, w.account, w.app, ""}, nil, nil},
+		{"framed", FrameSignIn{Frame{Base: "https://login.example.com"}, w.app, "https://login.example.com/sign-in?wish=x"}, nil, nil},
+		{"misdirected-host", Misdirected{Frame: flow, Kind: MisdirectedHost, Host: w.host}, nil, nil},
 		{"misdirected-insecure", Misdirected{flow, MisdirectedInsecure, "box.lan:8080", "https://box.lan/", 8080}, nil, nil},
 		{"cookies", CookiesBlocked{flow, ""}, nil, nil},
 		{"busy", Busy{flow, ""}, nil, nil},
@@ -172,30 +172,4 @@ func fixtures(text string) []fixture {
 		{"failure-server", Failure{account, FailureServer}, nil, nil},
 		{"help", Help{Frame{}}, nil, nil},
 	})
-}
-
-// each runs f on every page as it is and with each of its problems, alone and
-// all together.
-func each(t *testing.T, text string, f func(t *testing.T, s *Set, view View, page string)) {
-	t.Helper()
-	s := newSet(t)
-	run := func(name string, view View) {
-		body, err := s.render(view)
-		t.Run(name, func(t *testing.T) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			f(t, s, view, string(body))
-		})
-	}
-	for _, x := range fixtures(text) {
-		run(x.name, x.view)
-		if x.with == nil {
-			continue
-		}
-		for _, p := range x.problems {
-			run(x.name+"/"+p.Key, x.with(p))
-		}
-		run(x.name+"/all", x.with(x.problems...))
-	}
 }

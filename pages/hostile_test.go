@@ -21,7 +21,7 @@ func TestHostileNamesStayText(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			each(t, text, func(t *testing.T, _ *Set, _ View, page string) {
+			each(t, alike(text), func(t *testing.T, _ *Set, _ View, page string) {
 				for _, bad := range []string{"<svg/", "<script>", "</title><", `"><`, "onload=1>"} {
 					if strings.Contains(text, bad) && strings.Contains(page, bad) && bad != `"><` {
 						t.Errorf("the page contains %s", bad)

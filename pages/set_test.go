@@ -11,7 +11,7 @@ import (
 func TestEveryPageCanBeWrittenToDisk(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	each(t, "ann", func(t *testing.T, _ *Set, _ View, page string) {
+	each(t, lifelike, func(t *testing.T, _ *Set, _ View, page string) {
 		name := strings.ReplaceAll(strings.TrimPrefix(t.Name(), "TestEveryPageCanBeWrittenToDisk/"), "/", "+")
 		if err := os.WriteFile(filepath.Join(dir, name+".html"), []byte(page), 0o600); err != nil {
 			t.Fatal(err)
@@ -46,7 +46,7 @@ func TestWriteSetsEveryHeader(t *testing.T) {
 
 func TestOnlyTheFrameSignInMayBeFramed(t *testing.T) {
 	t.Parallel()
-	for _, x := range fixtures("ann") {
+	for _, x := range fixtures(lifelike) {
 		csp, err := contentSecurityPolicy(x.view)
 		if err != nil {
 			t.Fatal(err)

@@ -45,7 +45,7 @@ func TestOnlyTheFormOfAProviderPostsElsewhere(t *testing.T) {
 			t.Errorf("%s: form-action %s, want %s", action, got, want)
 		}
 	}
-	for _, x := range fixtures("ann") {
+	for _, x := range fixtures(lifelike) {
 		if v, ok := x.view.(SSO); ok && v.Action != "" {
 			continue
 		}

@@ -77,7 +77,7 @@ func count(nodes []*node, name string) (n int) {
 
 func TestEveryPageIsSound(t *testing.T) {
 	t.Parallel()
-	each(t, "ann", func(t *testing.T, _ *Set, view View, page string) {
+	each(t, lifelike, func(t *testing.T, _ *Set, view View, page string) {
 		nodes := parse(t, page)
 		for _, name := range []string{"h1", "main", "title", "header"} {
 			if n := count(nodes, name); n != 1 {
@@ -193,7 +193,7 @@ func checkProblems(t *testing.T, view View, nodes []*node, ids map[string]*node)
 // managers and phones go by these.
 func TestControlsAreWhatBrowsersExpect(t *testing.T) {
 	t.Parallel()
-	each(t, "ann", func(t *testing.T, _ *Set, view View, page string) {
+	each(t, lifelike, func(t *testing.T, _ *Set, view View, page string) {
 		for _, n := range parse(t, page) {
 			if n.name != "input" || n.attr["type"] == "hidden" {
 				continue
@@ -230,7 +230,7 @@ func TestTitlesAreUniquePerPage(t *testing.T) {
 	t.Parallel()
 	s := newSet(t)
 	seen := map[string]string{}
-	for _, x := range fixtures("ann") {
+	for _, x := range fixtures(lifelike) {
 		title, err := s.language("en").title(x.view)
 		if err != nil {
 			t.Fatal(err)
