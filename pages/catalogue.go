@@ -96,6 +96,12 @@ func (c *catalogue) find(key string, args Args) (string, error) {
 	return m.forms["other"], nil
 }
 
+// has says whether there is a sentence for the key.
+func (c *catalogue) has(key string) bool {
+	_, ok := c.messages[key]
+	return ok || c.spare != nil && c.spare.has(key)
+}
+
 // Languages are the languages there is a catalogue for, sorted.
 func (s *Set) Languages() []string {
 	return slices.Sorted(maps.Keys(s.languages))

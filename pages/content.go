@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"strings"
 )
 
 // groups splits a key in fours, so that it can be read and typed.
@@ -40,12 +41,18 @@ func host(address string) string {
 	return u.Host
 }
 
-// least is the shortest password that the page accepts.
-func least(v Link) int {
-	if v.Min > 0 {
-		return v.Min
+// least is the shortest password that a page accepts; 0 means 12.
+func least(n int) int {
+	if n > 0 {
+		return n
 	}
 	return 12
+}
+
+// breakable is an e-mail address that a line breaks before its @, if at all.
+func breakable(address string) rich {
+	escaped := template.HTMLEscapeString(address)
+	return rich{html: template.HTML(`<bdi class="whole">` + strings.ReplaceAll(escaped, "@", "<wbr>@") + `</bdi>`), text: address}
 }
 
 // port is this server's port in the ssh command.

@@ -15,6 +15,7 @@ func ssoFixtures(w sample, flow, account Frame) []fixture {
 
 	return []fixture{
 		none("sso", SSO{Frame: bare, Org: w.org, Target: idp}),
+		none("sso-typed", SSO{Frame: bare, Org: w.org, Typed: true, Target: idp}),
 		none("sso-unnamed", SSO{Frame: flow, Target: "http://127.0.0.1:8080/sso"}),
 		none("sso-post", SSO{Frame: bare, Org: w.org, Action: idp, Fields: fields}),
 		none("sso-switch", SSO{Frame: signed, Org: w.org, Target: idp, Switch: true}),
@@ -22,6 +23,7 @@ func ssoFixtures(w sample, flow, account Frame) []fixture {
 		none("sso-fresh", SSO{Frame: signed, Org: w.org, Target: idp, Fresh: true}),
 		none("sso-fresh-post", SSO{Frame: bare, Action: idp, Fields: fields, Fresh: true}),
 		none("ssoconfirm", SSOConfirm{bare, w.org, w.other}),
+		none("ssoconfirm-same", SSOConfirm{signed, w.org, w.account}),
 		none("ssoconfirm-other", SSOConfirm{signed, "", w.other}),
 		none("ssoproblem-technical", SSOProblem{bare, w.org, SSOTechnical, w.token}),
 		none("ssoproblem-expired", SSOProblem{bare, w.org, SSOExpired, w.token}),
@@ -39,7 +41,7 @@ func ssoFixtures(w sample, flow, account Frame) []fixture {
 		none("signedout-org-only", SignedOut{Frame: bare, Org: w.org}),
 		none("signedout-both", SignedOut{Frame: bare, Org: w.org, OrgDone: true}),
 		none("signedout-failed", SignedOut{Frame: bare, Org: w.org, OrgFailed: true}),
-		none("security-org", Security{Frame: account, Open: sessions(2), Org: w.org}),
+		none("security-org", Security{Frame: account, Open: sessions(w, 2), Org: w.org}),
 		none("home-org", Home{Frame: account, LastSignIn: at, Org: w.org}),
 		none("everywhere-org", SignOutEverywhere{account, 3, false, w.org}),
 		{

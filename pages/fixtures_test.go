@@ -2,7 +2,6 @@ package pages
 
 import (
 	"bytes"
-	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -50,15 +49,6 @@ func testPNG() []byte {
 	return buf.Bytes()
 }
 
-// sessions are n sign-ins, the first one the present.
-func sessions(n int) []OpenSession {
-	list := make([]OpenSession, n)
-	for i := range list {
-		list[i] = OpenSession{ID: fmt.Sprintf("s%d", i), Browser: "Firefox on Linux", Network: "192.0.2.7", Began: at, LastUsed: at, Current: i == 0}
-	}
-	return list
-}
-
 // fixtures are all views, with the words of the sample wherever a person or an
 // operator can put some.
 func fixtures(w sample) []fixture {
@@ -93,7 +83,7 @@ func fixtures(w sample) []fixture {
 	confirm := Confirm{Frame: account, Change: ChangeCodes, Method: MethodApp, Others: []string{MethodBackup}, Next: w.token, Hint: true}
 	confirm.Flow = w.token
 
-	return slices.Concat(phoneFixtures(w, flow, account), ssoFixtures(w, flow, account), []fixture{
+	return slices.Concat(phoneFixtures(w, flow, account), ssoFixtures(w, flow, account), accountFixtures(w, flow, account), recoverFixtures(w), []fixture{
 		{"signin", signIn, func(p ...Problem) View { signIn.Problems = p; return signIn }, []Problem{{"username", IDEmpty, nil}, {"username", IDFormat, nil}}},
 		{"signin-plain", SignIn{}, nil, nil},
 		{
@@ -133,10 +123,10 @@ func fixtures(w sample) []fixture {
 		{"home", Home{account, []App{{w.app, "https://wiki.example.com"}, {"Grafana", "https://grafana.example.com"}, {"Payroll", "https://pay.example.com"}}, true, 2, at, ""}, nil, nil},
 		{"home-bare", Home{Frame: account}, nil, nil},
 		{"home-nocodes", Home{Frame: account, SecondStep: true}, nil, nil},
-		{"security", Security{Frame: account, Methods: []Method{phone, plain}, BackupCodes: 1, CodesMade: at, MayTurnOff: true, Open: sessions(3)}, nil, nil},
-		{"security-kept", Security{Frame: account, Methods: []Method{plain}, CodesMade: at, Open: sessions(1)}, nil, nil},
-		{"security-nocodes", Security{Frame: account, Methods: []Method{phone}, Open: sessions(1)}, nil, nil},
-		{"security-none", Security{Frame: account, Open: sessions(1)}, nil, nil},
+		{"security", Security{Frame: account, Methods: []Method{phone, plain}, BackupCodes: 1, CodesMade: at, MayTurnOff: true, Open: sessions(w, 3)}, nil, nil},
+		{"security-kept", Security{Frame: account, Methods: []Method{plain}, CodesMade: at, Open: sessions(w, 1)}, nil, nil},
+		{"security-nocodes", Security{Frame: account, Methods: []Method{phone}, Open: sessions(w, 1)}, nil, nil},
+		{"security-none", Security{Frame: account, Open: sessions(w, 1)}, nil, nil},
 		{"confirm", confirm, func(p ...Problem) View { confirm.Problems = p; return confirm }, []Problem{{"password", PwCurrent, Args{"left": 2}}, wrong}},
 		{"confirm-backup", Confirm{Frame: account, Change: ChangeRemove, Method: MethodBackup, Others: []string{MethodApp}}, nil, nil},
 		{"confirm-add", Confirm{Frame: account, Change: ChangeAddApp}, nil, nil},

@@ -34,11 +34,21 @@ func (l *language) funcs() template.FuncMap {
 		"host":  host,
 		"safe":  safe,
 		"leave": leaves,
+		// Account security.
+		"unseen":      unseen,
+		"methodName":  l.methodName,
+		"sessionName": l.sessionName,
+		"trustName":   l.trustName,
+		"browser":     l.browserName,
+		"network":     l.networkName,
+		"activity":    l.activity,
+		"where":       l.activityWhere,
 		// Controls and their problems.
 		"problems": l.problems,
 		"attrs":    attrs,
 		// Content.
 		"groups":    groups,
+		"breakable": breakable,
 		"channels":  channels,
 		"minutes":   minutes,
 		"png":       pngAddress,
@@ -69,8 +79,11 @@ func (v Limited) variant() string     { return v.Kind }
 func (v Misdirected) variant() string { return v.Kind }
 func (v Failure) variant() string     { return v.Kind }
 
-func (v RemoveMethod) variant() string {
-	if v.Method.Kind == MethodPhone {
+func (v RemoveMethod) variant() string { return v.Method.variant() }
+func (v RenameMethod) variant() string { return v.Method.variant() }
+
+func (m Method) variant() string {
+	if m.Kind == MethodPhone {
 		return MethodPhone
 	}
 	return MethodApp
@@ -158,7 +171,7 @@ func bare(v View) bool {
 // sensitive is a page that the Back button must not bring back from memory.
 func sensitive(v View) bool {
 	switch v.page() {
-	case "setup", "setupapp", "setupphone", "confirmphone", "codes", "confirm", "ssoconfirm":
+	case "setup", "setupapp", "setupphone", "confirmphone", "codes", "confirm", "ssoconfirm", "recoversent", "newpassword", "notme":
 		return true
 	}
 	return v.frame().Account != ""

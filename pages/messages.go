@@ -104,14 +104,18 @@ func (s *Set) spokenName() string {
 
 // visible is a name where no markup can isolate it: only what can be seen
 // stays, and no more than fits.
-func visible(name string) string {
+func visible(name string) string { return printable(name, longestName) }
+
+// printable is a name of at most n characters on one line, without what cannot
+// be seen.
+func printable(name string, n int) string {
 	name = strings.Map(func(r rune) rune {
 		if unicode.In(r, unicode.Cc, unicode.Cf) {
 			return ' '
 		}
 		return r
 	}, name)
-	return cut(oneLine(name), longestName)
+	return cut(oneLine(name), n)
 }
 
 // cut keeps the first n characters.

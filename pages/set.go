@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -65,17 +66,24 @@ func New(brand Brand) (*Set, error) {
 		if l.pages, err = l.parse(); err != nil {
 			return nil, fmt.Errorf("pages in %s: %w", lang, err)
 		}
+		if err := l.checkMail(); err != nil {
+			return nil, fmt.Errorf("catalogue %s: %w", lang, err)
+		}
 		s.languages[lang] = l
 	}
 	return s, nil
 }
 
-// parse reads layout.html and parts.html once, and each page on top of a copy.
+// sharedTemplates are what pages are made of; every other file is a page.
+var sharedTemplates = []string{"layout", "parts", "lists"}
+
+// parse reads the shared templates once, and each page on top of a copy.
 func (l *language) parse() (map[string]*template.Template, error) {
-	shared, err := template.New("shared").Funcs(l.funcs()).
-		ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
-	if err != nil {
-		return nil, fmt.Errorf("parsing shared templates: %w", err)
+	shared := template.New("shared").Funcs(l.funcs())
+	for _, name := range sharedTemplates {
+		if _, err := shared.ParseFS(templateFiles, "templates/"+name+".html"); err != nil {
+			return nil, fmt.Errorf("parsing shared templates: %w", err)
+		}
 	}
 	names, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
@@ -84,7 +92,7 @@ func (l *language) parse() (map[string]*template.Template, error) {
 	pages := make(map[string]*template.Template, len(names))
 	for _, name := range names {
 		page := strings.TrimSuffix(path.Base(name), ".html")
-		if page == "layout" || page == "parts" {
+		if slices.Contains(sharedTemplates, page) {
 			continue
 		}
 		t, err := shared.Clone()

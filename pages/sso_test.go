@@ -208,7 +208,7 @@ func TestManagedAccountIsToldNothingOfMethodsHere(t *testing.T) {
 	signed := Frame{Account: "ann"}
 	for _, view := range []View{
 		Home{Frame: signed, Org: "Corp"},
-		Security{Frame: signed, Org: "Corp", Open: sessions(2)},
+		Security{Frame: signed, Org: "Corp", Open: sessions(lifelike, 2)},
 		SignOutEverywhere{Frame: signed, Org: "Corp", Sessions: 2},
 		Confirm{Frame: signed, Org: "Corp", Method: MethodApp, Others: []string{MethodBackup}},
 		Managed{signed, "Corp"},

@@ -21,7 +21,7 @@ type node struct {
 // match. void elements have no end tag.
 func parse(t *testing.T, page string) []*node {
 	t.Helper()
-	void := []string{"meta", "link", "input", "img", "path"}
+	void := []string{"meta", "link", "input", "img", "path", "wbr"}
 	d := xml.NewDecoder(strings.NewReader(page))
 	d.Strict, d.Entity = false, xml.HTMLEntity
 	var all, open []*node
@@ -203,9 +203,12 @@ func TestControlsAreWhatBrowsersExpect(t *testing.T) {
 			switch n.attr["name"] {
 			case "username":
 				want = []string{"text username email", "text username "}
+			case "current":
+				want = []string{"password current-password "}
 			case "password":
 				want = []string{"password current-password "}
-				if _, ok := view.(Link); ok {
+				switch view.(type) {
+				case Link, NewPassword, ChangePassword:
 					want = []string{"password new-password "}
 				}
 			case "code":
@@ -216,7 +219,7 @@ func TestControlsAreWhatBrowsersExpect(t *testing.T) {
 				want = []string{"tel tel "}
 			case "method", "channel":
 				want = []string{"radio  "}
-			case "saved":
+			case "saved", "remember":
 				want = []string{"checkbox  "}
 			}
 			if !slices.Contains(want, got) {

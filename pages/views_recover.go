@@ -1,7 +1,5 @@
 package pages
 
-import "time"
-
 // Recover asks whose password is forgotten. It posts username to
 // {base}/recover. Field: username.
 type Recover struct {
@@ -14,6 +12,8 @@ type Recover struct {
 // such an account.
 type RecoverSent struct {
 	Frame
+	// Username is what was typed, "" where nobody remembers it.
+	Username string
 	// Minutes is how long the link in it works.
 	Minutes int
 }
@@ -64,49 +64,6 @@ func (NotMe) page() string          { return "notme" }
 func (NotMeDone) page() string      { return "notmedone" }
 func (NotMeProblem) page() string   { return "notmeproblem" }
 
-// Mail is one e-mail to the owner of an account.
-type Mail struct {
-	// Kind is one of the Mail constants.
-	Kind string
-	// Lang is the language wanted.
-	Lang string
-	// Account is the account's address or name, for people who have several.
-	Account string
-	When    time.Time
-	// Browser and Network are where it came from, "" where an operator did it.
-	Browser, Network string
-	// Method is MethodApp, MethodPhone, MethodText, … where one is concerned.
-	Method string
-	// Left is how many backup codes are left, for MailCodeUsed.
-	Left int
-	// NotMe is the address of "This wasn't me", "" where there is nothing to
-	// undo.
-	NotMe string
-	// Link is what MailRecovery is about, Minutes how long it works.
-	Link    string
-	Minutes int
-	// Settings is the address of the security settings.
-	Settings string
-	// Org is the identity provider that manages how the account signs in.
-	Org string
-}
-
-// What e-mails are about (SPEC K).
-const (
-	MailNewBrowser     = "newbrowser" // a sign-in from a browser that was not known
-	MailFactorAdded    = "factoradded"
-	MailFactorReplaced = "factorreplaced"
-	MailFactorRemoved  = "factorremoved"
-	MailStepOff        = "stepoff"
-	MailCodesMade      = "codesmade"
-	MailCodeUsed       = "codeused"
-	MailPassword       = "password"   // chosen or changed
-	MailWrongCodes     = "wrongcodes" // right password, five wrong codes
-	MailFactorLocked   = "factorlocked"
-	MailRecovery       = "recovery"    // forgotten password: the link
-	MailRecoveryOrg    = "recoveryorg" // forgotten password, but Org has it
-	MailStepReset      = "stepreset"   // support removed the second step
-	MailLocked         = "locked"      // after "This wasn't me": how to go on
-	MailUnlocked       = "unlocked"
-	MailSessionsEnded  = "sessionsended"
-)
+// secretPath: the address of these is what the e-mail gave.
+func (NewPassword) secretPath() {}
+func (NotMe) secretPath()       {}

@@ -31,6 +31,9 @@ type Provider struct {
 type SSO struct {
 	Frame
 	Org string
+	// Typed says that the person typed an e-mail address or user name on the
+	// way here, rather than pressing a button.
+	Typed bool
 	// Target is where the HTTP-Redirect binding leads.
 	Target string
 	// Action is where the HTTP-POST binding posts; with it, Target is not used.
@@ -52,7 +55,8 @@ type SSO struct {
 type SSOConfirm struct {
 	Frame
 	Org string
-	// Name is the account's name.
+	// Name is the account's name. Where it is Frame.Account, the person is
+	// signed in as nobody else.
 	Name string
 }
 
