@@ -75,6 +75,11 @@ fmt: need-go ## format the Go files
 bench: need-go ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
 
+.PHONY: screenshots
+screenshots: need-go ## take pictures of every page, with every problem, into ./screenshots
+	rm -rf screenshots
+	$(GO) test -count=1 -timeout 20m ./pages -run TestScreenshots -screenshots $(CURDIR)/screenshots
+
 .PHONY: cover
 cover: need-go ## say how much of the code the tests reach; details in cover.html
 	$(GO) test -coverpkg=./caddymodule/...,./internal/...,./pages/... -coverprofile=cover.out -timeout 20m $(PACKAGES)

@@ -9,6 +9,7 @@ type sample struct {
 	number, ending        string
 	browser, network      string
 	token                 string
+	portal                string // where a page on an app's host has its style from
 }
 
 // lifelike is how pages look in use.
@@ -17,7 +18,7 @@ var lifelike = sample{
 	app: "Wiki", host: "wiki.example.com", org: "Example Corp", entry: "Example portal:ann.lee@example.com",
 	number: "+44 7700 900 982", ending: "82",
 	browser: "Firefox on Linux", network: "192.0.2.7",
-	token: "8f3a2c91",
+	token: "8f3a2c91", portal: "https://login.example.com",
 }
 
 // alike puts the same text everywhere, so that a test can put a hostile one
@@ -26,6 +27,7 @@ func alike(text string) sample {
 	return sample{
 		account: text, other: text, label: text, app: text, host: text, org: text, entry: text,
 		number: text, ending: text, browser: text, network: text, token: text,
+		portal: "https://login.example.com",
 	}
 }
 

@@ -67,7 +67,7 @@ func TestPhoneIsAddedBesideAnAppAndRemovedAgain(t *testing.T) {
 	page = s.wantAt(s.press(b, page, "/set-up/phone", "phone", mobile, "channel", "text"), "/set-up/phone/confirm")
 	before := b.Clone()
 	page = s.wantAt(s.press(b, page, "/set-up/phone/confirm", "code", s.Phones.LastCode(mobile)), "/account/security")
-	wantSays(t, page, said(t, "notice.phoneadded", "ending", "11"), said(t, "security.phone", "ending", "11"), said(t, "security.change.phone"))
+	wantSays(t, page, said(t, "notice.phoneadded", "ending", "11"), said(t, "security.phone", "ending", "11"), said(t, "security.change", "name", said(t, "security.name.phone")))
 	wantSilent(t, page, said(t, "security.addphone"))
 	s.changed(t, b, before, other)
 	s.wantSent(1)
@@ -76,7 +76,7 @@ func TestPhoneIsAddedBesideAnAppAndRemovedAgain(t *testing.T) {
 	}
 
 	s.signIn(other, ann)
-	page = b.Open(link(t, b.Open("/account/security"), said(t, "security.remove.phone")))
+	page = b.Open(link(t, b.Open("/account/security"), said(t, "security.remove", "name", said(t, "security.name.phone"))))
 	wantSays(t, page, said(t, "remove.phone.title"), "We'll send no more codes to the number ending in 11")
 	wantSilent(t, page, said(t, "remove.last"))
 	s.Clock.Advance(time.Millisecond)
@@ -103,7 +103,7 @@ func TestNumberIsChangedOnceTheNewOneIsConfirmed(t *testing.T) {
 	ann := s.Add("ann", authtest.WithPhone(mobile), authtest.WithCodes(1))
 	b, other, half := s.browser(), s.browser(), s.browser()
 	s.byPhone(b, ann, account.MethodText)
-	page := b.Open(link(t, b.Open("/account/security"), said(t, "security.change.phone")))
+	page := b.Open(link(t, b.Open("/account/security"), said(t, "security.change", "name", said(t, "security.name.phone"))))
 	s.wantAt(page, "/account/security/phone")
 	wantSays(t, page, said(t, "setupphone.change.title"), said(t, "setupphone.current", "ending", "11"), said(t, "setupphone.new"))
 	same := s.press(b, page, "/account/security/phone", "phone", "0044 7700 900111", "channel", "text")
@@ -178,8 +178,8 @@ func TestLastMethodIsKeptWhereARuleAsksForOne(t *testing.T) {
 			remove := "/account/security/remove/" + ann.Factors().Of(account.KindPhone)[0].ID
 			page := b.Open("/account/security")
 			if name == "a rule" {
-				wantSays(t, page, said(t, "security.kept"), said(t, "security.change.phone"), said(t, "security.mustbeon"))
-				wantSilent(t, page, said(t, "security.remove.phone"))
+				wantSays(t, page, said(t, "security.kept"), said(t, "security.change", "name", said(t, "security.name.phone")), said(t, "security.mustbeon"))
+				wantSilent(t, page, said(t, "security.remove", "name", said(t, "security.name.phone")))
 				want(t, b.Get(remove), http.StatusForbidden)
 				want(t, b.Post(remove, nil), http.StatusForbidden)
 				want(t, b.Post("/account/security/turn-off", nil), http.StatusForbidden)
@@ -188,7 +188,7 @@ func TestLastMethodIsKeptWhereARuleAsksForOne(t *testing.T) {
 				}
 				return
 			}
-			page = b.Open(link(t, page, said(t, "security.remove.phone")))
+			page = b.Open(link(t, page, said(t, "security.remove", "name", said(t, "security.name.phone"))))
 			wantSays(t, page, said(t, "remove.last"))
 			s.Clock.Advance(time.Millisecond)
 			before := b.Clone()
@@ -212,8 +212,8 @@ func TestAppTakesThePhonesPlace(t *testing.T) {
 	page := s.press(b, b.Open("/account/security/app"), "/account/security/app")
 	page = b.Submit(page, "code", authtest.CodeAt(s.Site, secret.New(shownKey(t, page)), s.Clock.Now()))
 	s.wantAt(page, "/account/security")
-	wantSays(t, page, said(t, "security.phone", "ending", "11"), said(t, "security.remove.phone"))
-	page = b.Submit(b.Open(link(t, page, said(t, "security.remove.phone"))))
+	wantSays(t, page, said(t, "security.phone", "ending", "11"), said(t, "security.remove", "name", said(t, "security.name.phone")))
+	page = b.Submit(b.Open(link(t, page, said(t, "security.remove", "name", said(t, "security.name.phone")))))
 	wantSays(t, page, said(t, "notice.phoneremoved"), said(t, "security.kept"))
 	s.Clock.Advance(time.Minute)
 	other := s.browser()
@@ -303,7 +303,7 @@ func TestWithoutSendersThereIsNoPhoneAnywhere(t *testing.T) {
 		ann, b := s.Add("ann", authtest.WithApp, authtest.WithPhone(mobile), authtest.WithCodes(1)), s.browser()
 		s.signIn(b, ann)
 		withoutSenders(s)
-		page := b.Open(link(t, b.Open("/account/security"), said(t, "security.remove.phone")))
+		page := b.Open(link(t, b.Open("/account/security"), said(t, "security.remove", "name", said(t, "security.name.phone"))))
 		wantSays(t, s.wantAt(b.Submit(page), "/account/security"), said(t, "notice.phoneremoved"))
 		if len(ann.Factors().Of(account.KindPhone)) != 0 || s.Events.Count(audit.OldNumberNotTold) != 1 {
 			t.Errorf("factors %v, and %d events that nobody could be told", ann.Factors(), s.Events.Count(audit.OldNumberNotTold))

@@ -78,6 +78,7 @@ func showSSO(v *visit) error {
 	return v.lead(message, pages.SSO{
 		Frame: v.flowFrame(f), Org: v.org(p.Name), Fresh: f.SSO.Fresh,
 		Switch: person != nil && f.Purpose == login.SignIn,
+		Typed:  f.Identifier != "",
 	})
 }
 

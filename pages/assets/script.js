@@ -23,6 +23,10 @@
     field.type = b.pressed ? 'text' : 'password';
     b.textContent = b.dataset.other;
     b.dataset.other = text;
+    if (!b.dataset.name) return;
+    var name = b.getAttribute('aria-label');
+    b.setAttribute('aria-label', b.dataset.name);
+    b.dataset.name = name;
   }
   all('[data-show]', function (b) {
     b.hidden = false;
