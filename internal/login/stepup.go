@@ -116,6 +116,7 @@ func (m *Machine) FinishStepUp(ctx context.Context, c Client, p Person, f Flow, 
 	}
 	// One flow gives one token: its proofs are spent by this write.
 	spent := f
+	spent.Problems, spent.Notices = nil, nil
 	spent.Account, spent.PasswordAt, spent.FactorAt = "", time.Time{}, time.Time{}
 	if _, err = m.Flows.SaveFlow(ctx, spent); err != nil {
 		return session.Credential{}, err

@@ -31,7 +31,7 @@ func showConfirm(v *visit) error {
 	}
 	next = settingsPath(next)
 	if v.Machine.Fresh(*v.person) {
-		return v.to(next, "flow", q.Get("flow"))
+		return v.confirmed(next)
 	}
 	view.Next, view.Change = next, v.changeNamed(next)
 	if view.Org = v.personOrg(); view.Org != "" {
@@ -86,7 +86,7 @@ func submitConfirm(v *visit) error {
 		if err := v.setSession(cred); err != nil {
 			return err
 		}
-		return v.to(next, "flow", v.form.Get("flow"))
+		return v.confirmed(next)
 	}
 	f, err := v.confirmFlow(next)
 	if err != nil {
@@ -135,7 +135,27 @@ func (v *visit) finishStepUp(f login.Flow) error {
 	if err := v.setSession(cred); err != nil {
 		return err
 	}
+	if len(f.Kept) == 0 {
+		return v.to(settingsPath(f.Return))
+	}
 	return v.to(settingsPath(f.Return), "flow", string(f.ID))
+}
+
+// confirmed goes back to the change, with the form that it was begun with.
+func (v *visit) confirmed(next string) error {
+	f, err := v.flow()
+	if err != nil || f.Purpose != login.StepUp {
+		return v.to(next)
+	}
+	if len(f.Kept) == 0 {
+		_ = v.Machine.Flows.DeleteFlow(v.ctx(), f.Browser, f.ID)
+		return v.to(next)
+	}
+	f.Problems, f.Notices = nil, nil // of the confirmation
+	if _, err := v.Machine.Flows.SaveFlow(v.ctx(), f); err != nil {
+		return err
+	}
+	return v.to(next, "flow", string(f.ID))
 }
 
 // confirmFlow is the flow that keeps what was wrong with a confirmation.

@@ -256,9 +256,9 @@ func (v *visit) flowFrame(f login.Flow) pages.Frame {
 }
 
 // leftName: the number of a problem is the attempts left, but for the length
-// of a new password.
+// of a new password or a name.
 func leftName(key string) string {
-	if key == pages.PwShort || key == pages.PwLong {
+	if key == pages.PwShort || key == pages.PwLong || key == pages.LabelLong {
 		return "n"
 	}
 	return "left"
