@@ -34,7 +34,7 @@ func TestSignInThatTheProviderBeginsIsAsked(t *testing.T) {
 		s.ways(func(t *testing.T, s *ssoStory) {
 			s.beginThere("ada", s.portal("/sso/complete?flow="))
 			asked := s.b.URL()
-			if heading := s.b.Heading(); heading != "Continue as ada@partner.test?" {
+			if button := s.b.Text("main button.main"); button != "Continue as ada@partner.test" {
 				t.Fatalf("the question: %s", s.b.describe())
 			}
 			s.b.Clean()

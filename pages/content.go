@@ -52,7 +52,7 @@ func least(n int) int {
 // breakable is an e-mail address that a line breaks before its @, if at all.
 func breakable(address string) rich {
 	escaped := template.HTMLEscapeString(address)
-	return rich{html: template.HTML(`<bdi class="address">` + strings.ReplaceAll(escaped, "@", "<wbr>@") + `</bdi>`), text: address}
+	return rich{html: template.HTML(`<bdi>` + strings.ReplaceAll(escaped, "@", "<wbr>@") + `</bdi>`), text: address}
 }
 
 // port is this server's port in the ssh command.

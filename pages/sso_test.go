@@ -227,11 +227,11 @@ func TestManagedAccountIsToldNothingOfMethodsHere(t *testing.T) {
 
 func TestNamesInTitlesStayShortAndVisible(t *testing.T) {
 	t.Parallel()
-	title, err := newSet(t).language("en").title(SSOConfirm{Name: "\u202eann\n" + strings.Repeat("W", 900)})
+	title, err := newSet(t).language("en").title(SSO{Leaving: true, Org: "\u202eann\n" + strings.Repeat("W", 900)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "Continue as ann " + strings.Repeat("W", 36) + "? – Example portal"; title != want {
+	if want := "Sign out of ann " + strings.Repeat("W", 36) + " – Example portal"; title != want {
 		t.Errorf("got  %q\nwant %q", title, want)
 	}
 }

@@ -121,10 +121,6 @@ func (v SSO) headingArgs(l *language) (Args, error) {
 	return Args{"org": rich{text: visible(org.text)}}, err
 }
 
-func (v SSOConfirm) headingArgs(*language) (Args, error) {
-	return Args{"name": visible(v.Name)}, nil
-}
-
 // org is the name of the provider inside a sentence. key is what stands for an
 // empty one.
 func (l *language) org(name, key string) (rich, error) {

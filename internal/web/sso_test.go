@@ -257,7 +257,7 @@ func TestProviderBegins(t *testing.T) {
 	wantRedirect(t, page, "/sso/complete")
 	b := s.browser()
 	asks := b.Open(page.Header.Get("Location"))
-	want(t, asks, http.StatusOK, "Continue as ada@partner.example?")
+	want(t, asks, http.StatusOK, "Continue with this account?", "ada<wbr>@partner.example")
 	if got := b.Get("/"); got.Redirect() != "/sign-in" {
 		t.Fatal("a session without a word")
 	}
