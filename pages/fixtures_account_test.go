@@ -18,7 +18,7 @@ func sessions(w sample, n int) []OpenSession {
 	return list
 }
 
-// recent has something of each kind, and the methods that can be concerned.
+// recent is one activity of each kind, an hour apart, the last one by support.
 func recent(w sample, kinds ...string) []Activity {
 	var list []Activity
 	for i, kind := range kinds {

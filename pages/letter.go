@@ -48,7 +48,7 @@ func (l *language) newLetter(m Mail) (*letter, error) {
 	if strings.HasPrefix(l.set.brand.Support, "https://") {
 		support.text = l.set.brand.Support // text has no other way to lead there
 	}
-	support.text = printable(support.text, longestInMail)
+	support.text = printable(support.text, len(support.text)) // half an address leads nowhere
 	w := &letter{l: l, m: m, args: Args{
 		"service": l.set.spokenName(), "support": support, "org": org, "n": m.Left,
 		"account": printable(m.Account, longestInMail), "when": "",

@@ -24,7 +24,8 @@ type Mail struct {
 	// NotMe is the address of "This wasn't me", "" where there is nothing to
 	// undo.
 	NotMe string
-	// Link is what MailRecovery is about, Minutes how long it works.
+	// Link is what MailRecovery is about, Minutes how long it works. In
+	// MailLocked it is {base}/recover, or "" to say it in words alone.
 	Link    string
 	Minutes int
 	// Settings is the address of the security settings.

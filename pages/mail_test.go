@@ -57,6 +57,9 @@ func mailFixtures(w sample) map[string]Mail {
 		locked.Org, locked.NotMe, locked.Settings = org, "", ""
 		all[MailLocked+name] = locked
 	}
+	linked := full(MailLocked, "")
+	linked.NotMe, linked.Settings, linked.Link = "", "", "https://login.example.com/recover"
+	all[MailLocked+"-link"] = linked
 	for _, kind := range []string{MailStepReset, MailUnlocked, MailFactorRemoved} {
 		m := full(kind, "")
 		m.Browser, m.Network = "", ""
@@ -226,7 +229,9 @@ func TestEMailLeadsOnlyToTheWeb(t *testing.T) {
 			}
 		}
 	}
-	if _, _, _, err := s.Mail(Mail{Kind: "nothing"}); err == nil {
-		t.Error("an unknown kind was written")
+	for _, m := range []Mail{{Kind: "nothing"}, {Kind: MailRecovery}} {
+		if _, text, _, err := s.Mail(m); err == nil {
+			t.Errorf("%s: %q was written", m.Kind, text)
+		}
 	}
 }

@@ -208,7 +208,11 @@ func TestManagedAccountIsToldNothingOfMethodsHere(t *testing.T) {
 	signed := Frame{Account: "ann"}
 	for _, view := range []View{
 		Home{Frame: signed, Org: "Corp"},
-		Security{Frame: signed, Org: "Corp", Open: sessions(lifelike, 2)},
+		Security{
+			Frame: signed, Org: "Corp", Open: sessions(lifelike, 2), Recent: []Activity{{Kind: ActivitySignedIn}},
+			MayTest: true, MayTurnOff: true, MayAddPhone: true, TrustDays: 30, Browsers: []TrustedBrowser{{ID: "b1"}},
+		},
+		NotMeDone{signed, "Corp"},
 		SignOutEverywhere{Frame: signed, Org: "Corp", Sessions: 2},
 		Confirm{Frame: signed, Org: "Corp", Method: MethodApp, Others: []string{MethodBackup}},
 		Managed{signed, "Corp"},
@@ -217,7 +221,7 @@ func TestManagedAccountIsToldNothingOfMethodsHere(t *testing.T) {
 		if !strings.Contains(words(page), "Corp") {
 			t.Errorf("%T does not name the organisation", view)
 		}
-		for _, no := range []string{`name="password"`, `name="code"`, "/account/security/app", "backup", "notice warning", "need your password"} {
+		for _, no := range []string{`name="password"`, `name="code"`, "/account/security/app", "backup", "notice warning", "need your password", "Change password", "Test it", "Ask again", "/recover"} {
 			if strings.Contains(page, no) {
 				t.Errorf("%T shows %q", view, no)
 			}

@@ -1,5 +1,7 @@
 package pages
 
+import "errors"
+
 // bySupport: it came from nowhere, so an operator did it.
 func (w *letter) bySupport() bool { return w.m.Browser == "" && w.m.Network == "" }
 
@@ -31,6 +33,9 @@ func (w *letter) advice() {
 	case MailFactorLocked:
 		w.say("mail.factorlocked.do")
 	case MailRecovery:
+		if w.m.Link == "" {
+			w.err = errors.New("it has no link")
+		}
 		w.link("newpassword.title", w.m.Link)
 		w.say("mail.recovery.works")
 		w.say("mail.recovery.step")
@@ -44,6 +49,7 @@ func (w *letter) advice() {
 			return
 		}
 		w.say("mail.locked.do")
+		w.link("newpassword.title", w.m.Link)
 	}
 }
 
@@ -102,7 +108,7 @@ func (l *language) checkMail() error {
 			}
 		}
 		for left := range 4 {
-			if _, _, _, err := l.mail(Mail{Kind: kind, Browser: "x", Network: "x", Left: left, Minutes: left, Org: "x"}); err != nil {
+			if _, _, _, err := l.mail(Mail{Kind: kind, Browser: "x", Network: "x", Link: address, Left: left, Minutes: left, Org: "x"}); err != nil {
 				return err
 			}
 		}
