@@ -1,5 +1,5 @@
-// Package testtools finds the programs that tests need and starts real Redis
-// and PostgreSQL servers on loopback ports for them. It knows nothing of
+// Package testtools finds the programs that tests need and starts real Redis,
+// PostgreSQL and mail servers on loopback ports for them. It knows nothing of
 // Sallyport itself, and only tests import it.
 //
 // A test never skips itself for want of a program: it calls Need, which skips
