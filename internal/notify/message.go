@@ -1,8 +1,9 @@
 // Package notify hands codes and notices to those who deliver them: Telnyx,
-// Twilio, a webhook of the operator's, or a file for development. It knows the
-// vendors' interfaces and nothing of accounts, flows, limits or wording: what
-// to say comes in, worded, as a Message. It makes no promise that a phone
-// rings; a vendor's acceptance is all that it knows.
+// Twilio, a webhook of the operator's, or a file for development; and e-mails
+// to a mail server, or into files. It knows the vendors' interfaces and SMTP,
+// and nothing of accounts, flows, limits, queues or wording: what to say comes
+// in, worded, as a Message or a Mail. It makes no promise that a phone rings
+// or that a mail is read; a vendor's acceptance is all that it knows.
 package notify
 
 import (
@@ -95,6 +96,7 @@ const (
 	Credentials Reason = "credentials" // key, sender number or profile refused
 	Limited     Reason = "limited"     // too many requests
 	Rejected    Reason = "rejected"    // refused for another reason
+	Deferred    Reason = "deferred"    // a mail server's refusal for now (4xx): later it may take the mail
 	Broken      Reason = "broken"      // the vendor's own trouble, or an answer that is none
 	Timeout     Reason = "timeout"     // no answer in time
 	Unreachable Reason = "unreachable" // no connection, or it was cut
@@ -106,8 +108,11 @@ type Failure struct {
 	// Maybe: the vendor may have sent it all the same, because the request was
 	// on its way when the connection was lost or time ran out.
 	Maybe bool
+	// Permanent: the same mail would be refused again, so that there is no
+	// sense in another try. Only a Mailer says so; never beside Maybe.
+	Permanent bool
 	// Detail is for the operator's log: status, the vendor's own code and
-	// title. It never holds a number, a code or a key.
+	// title. It never holds a number, an address, a code or a key.
 	Detail string
 }
 
