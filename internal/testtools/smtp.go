@@ -70,7 +70,8 @@ type SMTPServer struct {
 	refusals map[SMTPStage][]SMTPReply
 	faults   map[SMTPStage]smtpFault
 	mails    []ReceivedMail
-	commands []SMTPStage
+	stages   []SMTPStage
+	conns    []*smtpConn
 }
 
 // SMTP starts a mail server.
@@ -125,6 +126,7 @@ func (s *SMTPServer) serve(t testing.TB, l net.Listener, config *tls.Config) {
 		_ = server.Serve(l) // it ends when the server is closed
 	}()
 	t.Cleanup(func() {
+		s.release() // or closing would wait for those that are silent
 		_ = server.Close()
 		<-done
 	})
@@ -169,7 +171,7 @@ func (s *SMTPServer) Mails() []ReceivedMail {
 func (s *SMTPServer) Stages() []SMTPStage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.commands)
+	return slices.Clone(s.stages)
 }
 
 // Await returns all mails once there are n, and fails the test where they do

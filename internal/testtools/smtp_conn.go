@@ -2,6 +2,7 @@ package testtools
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
 	"sync"
 )
@@ -27,7 +28,7 @@ func (s *SMTPServer) fault(stage SMTPStage, f smtpFault) {
 func (s *SMTPServer) reached(stage SMTPStage, c net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.commands = append(s.commands, stage)
+	s.stages = append(s.stages, stage)
 	conn := plainConn(c)
 	conn.arm(s.faults[stage], 0)
 	switch stage {
@@ -69,9 +70,29 @@ func (l smtpListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A short buffer, so that a client notices early that nobody reads.
+	if err := c.(*net.TCPConn).SetReadBuffer(16 << 10); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
 	conn := &smtpConn{Conn: c, closed: make(chan struct{})}
+	l.server.keep(conn)
 	l.server.reached(SMTPGreeting, conn)
 	return conn, nil
+}
+
+func (s *SMTPServer) keep(c *smtpConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns = append(s.conns, c)
+}
+
+// release ends all connections, below TLS.
+func (s *SMTPServer) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		_ = c.Close()
+	}
 }
 
 // An smtpConn can be made to fail at one of its next writes. A reply is one
