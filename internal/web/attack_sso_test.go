@@ -228,7 +228,7 @@ func TestAnswerOfAnotherMakesNoSession(t *testing.T) {
 	}
 	page = s.cross(victim, "/saml/partner/acs", "document", url.Values{"SAMLResponse": {s.good("")}, "RelayState": {"https://evil.example"}})
 	page = victim.Open(page.Header.Get("Location"))
-	want(t, page, http.StatusOK, "ada@partner.example")
+	want(t, page, http.StatusOK, "ada<wbr>@partner.example")
 	flow := url.Values{"flow": {page.URL.Query().Get("flow")}}
 	for _, path := range []string{"/sso/complete", "/sso", "/sign-in", "/sign-in/password", "/verify", "/set-up"} {
 		victim.Do(http.MethodPost, path, strings.NewReader(flow.Encode()), func(r *http.Request) {
