@@ -48,6 +48,7 @@ const (
 	MailFactorLocked   = "factorlocked"
 	MailRecovery       = "recovery"    // forgotten password: the link
 	MailRecoveryOrg    = "recoveryorg" // forgotten password, but Org has it
+	MailLinkMade       = "linkmade"    // support made a link to choose another password
 	MailStepReset      = "stepreset"   // support removed the second step
 	MailLocked         = "locked"      // after "This wasn't me": how to go on
 	MailUnlocked       = "unlocked"
@@ -58,7 +59,7 @@ const (
 var mailKinds = []string{
 	MailNewBrowser, MailFactorAdded, MailFactorReplaced, MailFactorRemoved, MailStepOff, MailCodesMade,
 	MailCodeUsed, MailPassword, MailWrongCodes, MailFactorLocked, MailRecovery, MailRecoveryOrg,
-	MailStepReset, MailLocked, MailUnlocked, MailSessionsEnded,
+	MailLinkMade, MailStepReset, MailLocked, MailUnlocked, MailSessionsEnded,
 }
 
 // mailMethods are those that an e-mail can be about.
