@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/internal/factor"
 	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/notify"
 	"github.com/sallyport-auth/sallyport/internal/phone"
 	"github.com/sallyport-auth/sallyport/internal/web"
 	"github.com/sallyport-auth/sallyport/pages"
@@ -43,6 +44,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if len(a.unresolved) > 0 {
 		return nil // `caddy validate` may lack the service's environment: Start refuses
 	}
+	if err := a.openMail(); err != nil {
+		return err
+	}
 	set, err := pages.New(pages.Brand{Name: a.Name, Support: a.Support})
 	if err != nil {
 		return err
@@ -69,6 +73,7 @@ func (a *App) warn(literals Faults) {
 	if a.Support == "" {
 		a.log.Warn("`support` is not set: pages tell people to ask \"your administrator\"")
 	}
+	a.warnMail()
 	for _, f := range literals {
 		if f.Where == "" { // the Caddyfile adapter has told of the others
 			a.log.Warn(f.String())
@@ -215,6 +220,10 @@ type appRuntime struct {
 	machine *login.Machine
 	web     *web.Portal
 	senders []configured // of the phone settings, in order
+	// mailer takes e-mails, each from mailFrom: an address with a name, as
+	// notify.Mail.From takes it. Nothing is dialled before the first one.
+	mailer   notify.Mailer
+	mailFrom string
 	// providers are nil without `saml`.
 	providers *providers
 	release   []func() error

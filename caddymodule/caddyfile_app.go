@@ -93,6 +93,8 @@ func parseGlobal(d *caddyfile.Dispenser, before any) (any, error) {
 //	        daily_cap      <n>
 //	        sender         <module> { … }
 //	    }
+//	    mail            outbox [<dir>]
+//	    mail            smtp://host[:port] | smtps://host[:port] { … }
 //	    saml            <name> { … }
 //	    break_glass     <account>…
 //	    audit {
@@ -102,7 +104,8 @@ func parseGlobal(d *caddyfile.Dispenser, before any) (any, error) {
 //
 // Options come in any order, each once; `hosts`, `saml` and `break_glass`, and in
 // `phone` `countries` and `sender`, may repeat and add up. Only the order of
-// `sender` means something. samlOption has the block of `saml`.
+// `sender` means something. mailOption and samlOption have the blocks of `mail`
+// and `saml`.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	e, ok := readDirective(d)
 	if !ok {
@@ -147,6 +150,7 @@ func appOptions(a *App) []option {
 		{name: "password", usage: "password { … }", needsBlock: true, block: passwordOptions(&a.Password)},
 		{name: "limits", usage: "limits { … }", needsBlock: true, block: limitOptions(&a.Limits)},
 		phoneOption(a),
+		mailOption(&a.Mail),
 		samlOption(a),
 		breakGlassOption(a),
 		{name: "audit", usage: "audit { retention <duration> }", needsBlock: true, block: []option{

@@ -126,6 +126,9 @@ func (a *App) literals() Faults {
 		f.fault("database", wording)
 	}
 	f.literalSenders(a.senders, wording)
+	if a.Mail.Password != "" && !isPlaceholder(a.Mail.Password) {
+		f.fault("mail.password", wording)
+	}
 	return f.faults
 }
 

@@ -426,6 +426,16 @@ func documentedRedis(t *testing.T, dir string) (address, passwordFile string) {
 	return testtools.Redis(t, "--aclfile", acl).Addr, passwordFile
 }
 
+// mailPassword is a file with the password of the mail server's user.
+func mailPassword(t *testing.T, dir string) string {
+	t.Helper()
+	file := filepath.Join(dir, "mail-password")
+	if err := os.WriteFile(file, []byte("correct-horse\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // TestExampleServes loads Caddyfile.example with a real Redis and PostgreSQL.
 func TestExampleServes(t *testing.T) {
 	if testing.Short() {
@@ -437,7 +447,7 @@ func TestExampleServes(t *testing.T) {
 	port := testtools.FreePort(t)
 	r := serve(t, dir, fromRoot(t, example), port, locally(port, testtools.FreePort(t)),
 		"\tkeys /etc/sallyport/keys", "\tkeys "+filepath.Join(dir, "keys"),
-		"redis.internal:6379", redis, "/run/secrets/redis}", password+"}", "/run/secrets/telnyx}", password+"}",
+		"redis.internal:6379", redis, "/run/secrets/redis}", password+"}", "/run/secrets/telnyx}", password+"}", "/run/secrets/mail}", password+"}",
 		"wiki.internal:8080", app, "grafana.internal:3000", app)
 	r.expect(t, "https://login.example.com/sign-in", 200, "Example Inc.")
 	r.expect(t, "https://login.example.com/sallyport/health", 200, "ready")
@@ -452,7 +462,8 @@ func TestExampleServes(t *testing.T) {
 var configurations = map[string]func(*testing.T, string){
 	"single-node.Caddyfile": func(t *testing.T, text string) {
 		port := testtools.FreePort(t)
-		r := serve(t, shortDir(t), text, port, locally(port, testtools.FreePort(t)), "127.0.0.1:3000", upstream(t))
+		dir := shortDir(t)
+		r := serve(t, dir, text, port, locally(port, testtools.FreePort(t)), "127.0.0.1:3000", upstream(t), "/run/secrets/mail}", mailPassword(t, dir)+"}")
 		r.expect(t, "https://login.example.com/sign-in", 200, "Example Inc.")
 		r.expect(t, "https://app.example.com/report", 302, "https://login.example.com/sign-in?wish=")
 		r.expectNoWarnings(t)
@@ -467,7 +478,7 @@ var configurations = map[string]func(*testing.T, string){
 		port := testtools.FreePort(t)
 		r := serve(t, dir, text, port, nil,
 			"keys /etc/sallyport/keys\n", "keys "+filepath.Join(dir, "keys")+"\n",
-			"redis.internal:6379", redis, "/run/secrets/redis}", password+"}",
+			"redis.internal:6379", redis, "/run/secrets/redis}", password+"}", "/run/secrets/mail}", password+"}",
 			":8080", fmt.Sprintf(":%d", port), "app.internal:3000", upstream(t), "10.0.0.10 10.0.0.11", "127.0.0.1")
 		balancer := []string{"X-Forwarded-Proto", "https", "X-Forwarded-For", "192.0.2.7"}
 		r.expect(t, "http://login.example.com/sign-in", 200, "Example Inc.", balancer...)

@@ -183,6 +183,7 @@ func TestDocumentedDefaultsAreTrue(t *testing.T) {
 		"app.sessions":     {"{\n\tsallyport {\n\t\tsessions redis {\n", "\t\t}\n\t}\n}\n"},
 		"app.sessions.tls": {"{\n\tsallyport {\n\t\tsessions redis rediss://r:1 {\n\t\t\ttls {\n", "\t\t\t}\n\t\t}\n\t}\n}\n"},
 		"app.phone":        {"{\n\tsallyport {\n\t\tphone {\n\t\t\tsender outbox\n", "\t\t}\n\t}\n}\n"},
+		"app.mail":         {"{\n\tsallyport {\n\t\tmail smtp://mail.example.com {\n\t\t\tfrom it@example.com\n", "\t\t}\n\t}\n}\n"},
 		"app.saml":         {"{\n\tsallyport {\n\t\tportal https://login.example.com\n\t\tsaml partner {\n\t\t\tmetadata /partner.xml\n", "\t\t}\n\t}\n}\n"},
 		"guard":            {"app.example.com {\n\tsallyport {\n\t\ttitle App\n", "\t}\n}\n"},
 	}
@@ -480,7 +481,7 @@ func TestFilesAreRestoredAsDocumented(t *testing.T) {
 	own := filepath.Join(dir, "caddy", "sallyport")
 	gateway := func() *running {
 		port := testtools.FreePort(t)
-		r := serve(t, dir, fromRoot(t, "configs/single-node.Caddyfile"), port, locally(port, testtools.FreePort(t)))
+		r := serve(t, dir, fromRoot(t, "configs/single-node.Caddyfile"), port, locally(port, testtools.FreePort(t)), "/run/secrets/mail}", mailPassword(t, dir)+"}")
 		r.expect(t, "https://login.example.com/sign-in", 200, "Example Inc.")
 		return r
 	}

@@ -35,6 +35,7 @@ func (a *App) Faults() Faults {
 			f.fault("limits.send_wait", "%s is longer than a code works (%s), so that nobody could ask again; write a shorter time like 30s", timeText(a.Limits.SendWait), timeText(a.Phone.CodeLifetime))
 		}
 	}
+	a.Mail.faults(f)
 	a.samlFaults(f)
 	f.positive("audit.retention", a.Audit.Retention)
 	return f.faults

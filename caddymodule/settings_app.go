@@ -81,6 +81,9 @@ type App struct {
 	// Codes by text message and call. Default: none.
 	Phone *Phone `json:"phone,omitempty"`
 
+	// E-mails to the owners of accounts. Default: written to files.
+	Mail Mail `json:"mail,omitzero"`
+
 	// Identity providers where people sign in instead of here. They need
 	// `portal`. Default: none.
 	SAML []SAML `json:"saml,omitempty"`

@@ -28,6 +28,7 @@ func (a *App) setDefaults(dataDir string) {
 	or(&a.Password.Argon2id.Threads, 1)
 	a.Limits.setDefaults()
 	a.setPhoneDefaults(dataDir)
+	a.Mail.setDefaults(dataDir)
 	a.setSAMLDefaults()
 	or(&a.Audit.Retention, caddy.Duration(400*24*time.Hour))
 }

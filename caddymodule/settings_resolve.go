@@ -28,6 +28,7 @@ func (a *App) resolve(repl *caddy.Replacer) Faults {
 	r.text("sessions.tls.client_cert", &a.Sessions.TLS.ClientKey)
 	r.text("sessions.tls.server_name", &a.Sessions.TLS.ServerName)
 	a.resolvePhone(r)
+	a.Mail.resolve(r)
 	a.resolveSAML(r)
 	return r.find.faults
 }
