@@ -15,6 +15,7 @@ func (e *engine) begin(ctx context.Context) {
 	e.done.Go(func() { e.nodes.run(ctx) })
 	e.done.Go(func() { e.revoke(ctx) })
 	e.done.Go(func() { e.prune(ctx) })
+	e.done.Go(func() { e.sendMails(ctx) })
 	e.done.Go(func() { e.addSAMLLater(ctx) })
 	e.done.Go(func() { e.watchCodes(ctx) })
 	e.ready.Store(true)
@@ -58,6 +59,9 @@ func (e *engine) prune(ctx context.Context) {
 		}
 		if _, err := e.durable.DeleteEvents(ctx, time.Now().Add(-keep)); err != nil && ctx.Err() == nil {
 			e.log.Warn("old audit events could not be removed", "error", err.Error())
+		}
+		if err := e.durable.Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			e.log.Warn("expired links could not be removed", "error", err.Error())
 		}
 	}
 }

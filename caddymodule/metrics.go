@@ -20,7 +20,9 @@ type metrics struct {
 	entered  *prometheus.CounterVec
 	failures *prometheus.CounterVec
 	refusals *prometheus.CounterVec
-	ratio    *prometheus.GaugeVec
+	// mailFailures are attempts to send an e-mail.
+	mailFailures *prometheus.CounterVec
+	ratio        *prometheus.GaugeVec
 	// certificate is how long each identity provider can still sign.
 	certificate *prometheus.GaugeVec
 }
@@ -42,11 +44,12 @@ func newMetrics() *metrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "sallyport", Name: name, Help: help}, labels)
 	}
 	m := &metrics{
-		events:   counter("audit_events_total", "Audit events by name.", "event"),
-		sent:     counter("codes_sent_total", "Codes that a sender took, by the country of the number.", "country", "channel", "sender"),
-		entered:  counter("codes_entered_total", "Codes from phones that were entered and right.", "country", "channel"),
-		failures: counter("send_failures_total", "Messages that a sender did not take.", "sender", "channel", "reason"),
-		refusals: counter("send_refusals_total", "Requests for a code that a limit refused.", "limit"),
+		events:       counter("audit_events_total", "Audit events by name.", "event"),
+		sent:         counter("codes_sent_total", "Codes that a sender took, by the country of the number.", "country", "channel", "sender"),
+		entered:      counter("codes_entered_total", "Codes from phones that were entered and right.", "country", "channel"),
+		failures:     counter("send_failures_total", "Messages that a sender did not take.", "sender", "channel", "reason"),
+		mailFailures: counter("mail_failures_total", "Attempts to send an e-mail that failed. Each is tried again.", "reason"),
+		refusals:     counter("send_refusals_total", "Requests for a code that a limit refused.", "limit"),
 		ratio: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: "sallyport", Name: "codes_entered_ratio",
 			Help: "Share of the codes sent 70 to 10 minutes ago that were entered, by country; \"all\" is all countries.",
@@ -66,7 +69,7 @@ func newMetrics() *metrics {
 // register shows the metrics in a configuration's registry.
 func (m *metrics) register(r prometheus.Registerer) error {
 	var failed []error
-	for _, c := range []prometheus.Collector{m.events, m.sent, m.entered, m.failures, m.refusals, m.ratio, m.certificate} {
+	for _, c := range []prometheus.Collector{m.events, m.sent, m.entered, m.failures, m.mailFailures, m.refusals, m.ratio, m.certificate} {
 		failed = append(failed, r.Register(c))
 	}
 	return errors.Join(failed...)
@@ -105,7 +108,7 @@ func enteredCode(name audit.Name, method string) bool {
 // any text.
 var reasons = []notify.Reason{
 	notify.BadNumber, notify.Blocked, notify.NoFunds, notify.Credentials, notify.Limited,
-	notify.Rejected, notify.Broken, notify.Timeout, notify.Unreachable,
+	notify.Rejected, notify.Deferred, notify.Broken, notify.Timeout, notify.Unreachable,
 }
 
 // notSent counts a message that a sender did not take.

@@ -1,5 +1,10 @@
 package audit
 
+import (
+	"maps"
+	"slices"
+)
+
 // Name is the stable name of an event: what happened, in past tense. Names
 // are never changed or used for something else.
 type Name string
@@ -111,6 +116,9 @@ var tellsOwner = map[Name]bool{
 // event writes the mail with it. RecoveryAsked is not among them: its mail
 // carries a link, and is written with that.
 func (e Event) TellsOwner() bool { return e.Account != "" && tellsOwner[e.Name] }
+
+// ToldNames are the events that owners hear of, sorted.
+func ToldNames() []Name { return slices.Sorted(maps.Keys(tellsOwner)) }
 
 // What operators did, through signed admin calls.
 const (
