@@ -27,6 +27,7 @@ var floors = []struct{ path, version, why string }{
 	{"github.com/russellhaering/goxmldsig", "v1.6.1", "signature bypass CVE-2026-33487; crewjam/saml alone would bring v1.4.0"},
 	{"github.com/beevik/etree", "v1.7.0", "no limit of depth"},
 	{"github.com/pquerna/otp", "v1.5.0", "a part of the secret may be zero after a short read"},
+	{"github.com/wneessen/go-mail", "v0.7.1", "another recipient by an address in quotes: CVE-2025-59937"},
 	{"github.com/redis/go-redis/v9", "v9.7.3", "answers to the wrong command: CVE-2025-29923"},
 }
 
