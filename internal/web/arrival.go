@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"net/netip"
-	"strings"
 
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
@@ -55,51 +54,6 @@ func Networks(a netip.Addr) (network, wide string) {
 	near, _ := a.Prefix(64)
 	far, _ := a.Prefix(48)
 	return near.String(), far.String()
-}
-
-// Agent shortens a User-Agent to what a person recognises, such as "Firefox on
-// Linux". It is for the owner's eyes only and decides nothing.
-func Agent(ua string) string {
-	browser, system := "", ""
-	for _, b := range []struct{ mark, name string }{
-		{"Edg/", "Edge"},
-		{"OPR/", "Opera"},
-		{"SamsungBrowser/", "Samsung Internet"},
-		{"Firefox/", "Firefox"},
-		{"FxiOS/", "Firefox"},
-		{"CriOS/", "Chrome"},
-		{"Chrome/", "Chrome"},
-		{"Safari/", "Safari"},
-		{"curl/", "curl"},
-	} {
-		if strings.Contains(ua, b.mark) {
-			browser = b.name
-			break
-		}
-	}
-	for _, s := range []struct{ mark, name string }{
-		{"iPhone", "iPhone"},
-		{"iPad", "iPad"},
-		{"Android", "Android"},
-		{"CrOS", "ChromeOS"},
-		{"Windows", "Windows"},
-		{"Mac OS X", "macOS"},
-		{"Linux", "Linux"},
-	} {
-		if strings.Contains(ua, s.mark) {
-			system = s.name
-			break
-		}
-	}
-	switch {
-	case browser == "" && system == "":
-		return "Unknown browser"
-	case system == "":
-		return browser
-	case browser == "":
-		return system
-	}
-	return browser + " on " + system
 }
 
 // sameOrigin reports whether a form was sent from one of our own pages on this
