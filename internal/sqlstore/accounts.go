@@ -131,8 +131,7 @@ func create(ctx context.Context, q querier, a account.Account) error {
 	if err := claim(ctx, q, a.ID, a.Email); err != nil {
 		return err
 	}
-	a.Generation = max(a.Generation, 1)
-	return insertAccount(ctx, q, a)
+	return insertAccounts(ctx, q, []account.Account{a})
 }
 
 // checkEmail refuses an address that sign-in could not find again, because
@@ -166,18 +165,23 @@ func claim(ctx context.Context, q querier, id account.ID, identifier string) err
 	return nil
 }
 
-func insertAccount(ctx context.Context, q querier, a account.Account) error {
-	groups, err := encodeGroups(a.Groups)
-	if err != nil {
-		return err
+// insertAccounts stores at most a batch of accounts.
+func insertAccounts(ctx context.Context, q querier, all []account.Account) error {
+	var values []any
+	for _, a := range all {
+		groups, err := encodeGroups(a.Groups)
+		if err != nil {
+			return err
+		}
+		values = append(values, a.ID, a.Name, a.Email, a.DisplayName, groups,
+			a.PasswordHash.Reveal(), micros(a.PasswordChanged), a.Provider, a.Disabled,
+			max(a.Generation, 1), micros(a.SessionsValidFrom), micros(a.Created), micros(a.LastSignIn), a.LastMethod, a.EnrolByLink,
+			micros(a.Locked), cleaned(a.Language))
 	}
-	_, err = q.ExecContext(ctx, `INSERT INTO accounts (id, name, email, display_name, group_names,
+	_, err := q.ExecContext(ctx, `INSERT INTO accounts (id, name, email, display_name, group_names,
 		password_hash, password_changed, provider, disabled,
 		generation, sessions_valid_from, created, last_sign_in, last_method, enrol_by_link, locked, language)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
-		a.ID, a.Name, a.Email, a.DisplayName, groups,
-		a.PasswordHash.Reveal(), micros(a.PasswordChanged), a.Provider, a.Disabled,
-		a.Generation, micros(a.SessionsValidFrom), micros(a.Created), micros(a.LastSignIn), a.LastMethod, a.EnrolByLink, micros(a.Locked), cleaned(a.Language))
+		VALUES `+tuples(len(all), 17), values...)
 	return err
 }
 

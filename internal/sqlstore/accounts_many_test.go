@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -61,6 +62,50 @@ func TestManyAccountsAreMadeAllOrNone(t *testing.T) {
 		}
 		if _, err := s.CreateAccounts(ctx, []account.Account{named("ok", ""), named("Not", "")}); !errors.Is(err, account.ErrName) {
 			t.Fatal(err)
+		}
+	})
+}
+
+// TestAWholeOrganisationIsOneTransaction: as many accounts as an import takes,
+// within the time of a call, and nothing of them when the last is taken.
+func TestAWholeOrganisationIsOneTransaction(t *testing.T) {
+	t.Parallel()
+	bothEngines(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		must(t, s.CreateAccount(ctx, named("old", "old@example.com")))
+		const many = 10_000
+		all, events := make([]account.Account, many), make([]audit.Event, many)
+		for i := range all {
+			all[i] = named(fmt.Sprintf("person%d", i), fmt.Sprintf("person%d@example.com", i))
+			events[i] = audit.Event{Time: time.Now(), Name: audit.AccountAdded, Subject: all[i].Name}
+		}
+		last := all[many-1].Email
+		all[many-1].Email, all[1234].Name = "old@example.com", "person0"
+		taken, err := s.CreateAccounts(ctx, all, events...)
+		if !errors.Is(err, account.ErrTaken) || !slices.Equal(taken, []int{1234, many - 1}) {
+			t.Fatalf("%v, %v", taken, err)
+		}
+		if list, err := s.ListAccounts(ctx); err != nil || len(list) != 1 {
+			t.Fatalf("%d accounts, %v", len(list), err)
+		}
+		all[many-1].Email, all[1234].Name = last, "person1234"
+		began := time.Now()
+		taken, err = s.CreateAccounts(ctx, all, events...)
+		t.Logf("%d accounts in %v", many, time.Since(began))
+		if err != nil || len(taken) != 0 {
+			t.Fatal(taken, err)
+		}
+		list, err := s.ListAccounts(ctx)
+		must(t, err)
+		told, err := s.Events(ctx, EventFilter{Subject: "person9999"})
+		must(t, err)
+		if len(list) != many+1 || len(told) != 1 {
+			t.Fatalf("%d accounts, %d events", len(list), len(told))
+		}
+		owners, err := s.TakenIdentifiers(ctx, []string{"person7", "person8@example.com", "nobody", "\xff", "old"})
+		must(t, err)
+		if len(owners) != 3 || owners["person7"] == "" || owners["person8@example.com"] == "" || owners["old"] == "" {
+			t.Errorf("%v", owners)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,16 +23,21 @@ func (s *Store) Append(ctx context.Context, events ...audit.Event) error {
 }
 
 func insertEvents(ctx context.Context, q querier, events []audit.Event) error {
-	for _, e := range events {
+	for some := range slices.Chunk(events, batch) {
+		var values []any
+		for _, e := range some {
+			values = append(values, micros(e.Time), e.Name, e.Account, cleaned(e.Subject), cleaned(e.Actor), cleaned(e.Session),
+				cleaned(e.Host), cleaned(e.Network), cleaned(e.Browser), cleaned(e.Request), cleaned(e.Method), cleaned(e.Reason), e.Count,
+				cleaned(e.Country))
+		}
 		_, err := q.ExecContext(ctx, `INSERT INTO audit (at, name, account, subject, actor, session,
 			host, network, browser, request, method, reason, times, country)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-			micros(e.Time), e.Name, e.Account, cleaned(e.Subject), cleaned(e.Actor), cleaned(e.Session),
-			cleaned(e.Host), cleaned(e.Network), cleaned(e.Browser), cleaned(e.Request), cleaned(e.Method), cleaned(e.Reason), e.Count,
-			cleaned(e.Country))
+			VALUES `+tuples(len(some), 14), values...)
 		if err != nil {
 			return err
 		}
+	}
+	for _, e := range events {
 		if err := queueMail(ctx, q, e); err != nil {
 			return err
 		}
