@@ -67,7 +67,7 @@ func TestManyAccountsAreMadeAllOrNone(t *testing.T) {
 }
 
 // TestAWholeOrganisationIsOneTransaction: as many accounts as an import takes,
-// within the time of a call, and nothing of them when the last is taken.
+// and nothing of them when the last is taken.
 func TestAWholeOrganisationIsOneTransaction(t *testing.T) {
 	t.Parallel()
 	bothEngines(t, func(t *testing.T, s *Store) {

@@ -6,10 +6,9 @@ import (
 )
 
 // batch is how many rows one statement writes where there are many. One at a
-// time would wait for the database each time; SQLite's driver looks for each
-// value's name among all of them, so that hundreds of rows cost more than
-// they save.
-const batch = 25
+// time would wait for the database each time; SQLite looks for each value's
+// name among all of them, so that a hundred rows cost more than they save.
+const batch = 10
 
 // tuples is n times "($1, $2, …)", each with the next columns' parameters.
 func tuples(n, columns int) string {

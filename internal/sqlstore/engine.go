@@ -109,7 +109,12 @@ func (e *engine) view(ctx context.Context, what string, f func(context.Context, 
 // change runs f in a transaction and commits it unless f fails. f may run
 // more than once.
 func (e *engine) change(ctx context.Context, what string, f func(context.Context, querier) error) error {
-	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	return e.changeWithin(ctx, e.timeout, what, f)
+}
+
+// changeWithin is change with an upper bound of its own.
+func (e *engine) changeWithin(ctx context.Context, bound time.Duration, what string, f func(context.Context, querier) error) error {
+	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
 	p, err := e.open(ctx)
 	if err != nil {

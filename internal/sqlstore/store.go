@@ -7,9 +7,10 @@
 // It knows the values and the rules that must hold inside one transaction. It
 // knows no HTTP, no order of steps, no key ring and no other store.
 //
-// Every call ends within 5 s, whatever its context allows. A database that
-// does not answer, is locked, full or read-only, or answers nonsense gives an
-// error that is a session.ErrUnavailable, never an account.ErrNotFound.
+// Every call ends within 5 s, and CreateAccounts within 20 s, whatever its
+// context allows. A database that does not answer, is locked, full or
+// read-only, or answers nonsense gives an error that is a
+// session.ErrUnavailable, never an account.ErrNotFound.
 package sqlstore
 
 import (
