@@ -19,8 +19,21 @@ func init() {
 // adminPath is where operators' calls arrive at Caddy's admin endpoint.
 const adminPath = "/sallyport/"
 
-// maxAdminBody bounds one call: an import of some thousand accounts.
-const maxAdminBody = 1 << 20
+// Bounds of one call, in bytes. It is read before its signature can be checked,
+// which covers all of it; but who reaches this endpoint could as well load a
+// configuration, for which Caddy has no bound.
+const (
+	maxAdminBody  = 1 << 20
+	maxImportBody = 16 << 20
+)
+
+// maxBody is the bound of the call with this name.
+func maxBody(call string) int64 {
+	if call == callImport {
+		return maxImportBody
+	}
+	return maxAdminBody
+}
 
 // adminAPI answers `sallyport account …` and the other commands. Caddy makes
 // one for each configuration, with or without our app; what it needs of the
@@ -78,7 +91,8 @@ func (a *adminAPI) answer(w http.ResponseWriter, r *http.Request) (*adminAnswer,
 	if keys == nil || !app.engine.ready.Load() {
 		return nil, errAdminNotReady
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAdminBody))
+	call := strings.TrimPrefix(r.URL.Path, adminPath)
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody(call)))
 	if err != nil {
 		return nil, bodyProblem(err)
 	}
@@ -86,13 +100,13 @@ func (a *adminAPI) answer(w http.ResponseWriter, r *http.Request) (*adminAnswer,
 		app.log.Warn("an admin call was refused", "error", err.Error(), "path", r.URL.Path)
 		return nil, err
 	}
-	return app.operate(r.Context(), strings.TrimPrefix(r.URL.Path, adminPath), body, a.now())
+	return app.operate(r.Context(), call, body, a.now())
 }
 
 func bodyProblem(err error) error {
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
-		return refuse(http.StatusRequestEntityTooLarge, "a call holds at most 1 MiB")
+		return refuse(http.StatusRequestEntityTooLarge, "this call holds at most %d MiB", large.Limit>>20)
 	}
 	return refuse(http.StatusBadRequest, "the call did not arrive as a whole")
 }

@@ -29,8 +29,8 @@ func (o *operation) find(name string) (account.Account, error) {
 // wrong with it. The name is taken as it is: it is fixed for good.
 func (o *operation) newAccount(said addArguments) (account.Account, error) {
 	email := account.NormaliseIdentifier(said.Email)
-	if err := account.CheckName(said.Name); err != nil {
-		return account.Account{}, refuseValue("%q: %s", said.Name, err)
+	if err := checkName(said.Name); err != nil {
+		return account.Account{}, err
 	}
 	if err := checkProfile(email, said.DisplayName, said.Groups); err != nil {
 		return account.Account{}, err
@@ -41,6 +41,13 @@ func (o *operation) newAccount(said addArguments) (account.Account, error) {
 		Groups: groups, Provider: said.Provider, Created: o.now,
 	}
 	return a, o.mayBeAt(a)
+}
+
+func checkName(name string) error {
+	if err := account.CheckName(name); err != nil {
+		return refuseValue("%q: %s", name, err)
+	}
+	return nil
 }
 
 // checkProfile refuses values that an app must not see.

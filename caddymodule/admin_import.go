@@ -3,16 +3,24 @@ package caddymodule
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
-	"github.com/sallyport-auth/sallyport/internal/factor"
-	"github.com/sallyport-auth/sallyport/internal/secret"
 )
+
+// maxImport is how many accounts one import makes: one transaction, for which
+// a single node's database writes nothing else (a second, usually).
+const maxImport = 10_000
 
 // importArguments are the accounts of one file.
 type importArguments struct {
 	Accounts []importedAccount `json:"accounts"`
+	// Faults are what the command could not read of the file. Their lines are
+	// judged as far as they could be read, and never imported.
+	Faults     []lineFault `json:"faults,omitempty"`
+	DryRun     bool        `json:"dry_run,omitempty"`
+	SkipFaulty bool        `json:"skip_faulty,omitempty"`
 }
 
 // importedAccount is an account as another system had it.
@@ -29,73 +37,70 @@ type importedAccount struct {
 
 // imported is what `account import` tells.
 type imported struct {
+	DryRun bool `json:"dry_run"`
+	// Imported is how many accounts were made; in a dry run, how many are
+	// without a fault.
 	Imported int `json:"imported"`
 	// WithoutPassword cannot sign in before they get a set-up link. Who signs in
 	// at a provider is not among them.
 	WithoutPassword []string `json:"without_password"`
+	// Faults are of the lines that were left out.
+	Faults []lineFault `json:"faults"`
 }
 
 // importAccounts makes all accounts of a file or none, and tells every fault
-// with its line.
+// with its line; or, where the operator asked for that, those without one.
 func importAccounts(o *operation, said importArguments) (any, error) {
-	if len(said.Accounts) == 0 {
+	switch n := len(said.Accounts); {
+	case n == 0 && len(said.Faults) == 0:
 		return nil, refuseValue("the file holds no account")
+	case n > maxImport || len(said.Faults) > maxImport:
+		return nil, refuseValue("an import makes at most %d accounts: split the file", maxImport)
 	}
-	accounts, faults := o.readImport(said.Accounts)
-	if len(faults) > 0 {
-		return nil, importProblem(faults)
-	}
-	done := imported{Imported: len(accounts), WithoutPassword: []string{}}
-	events := make([]audit.Event, 0, len(accounts))
-	for _, a := range accounts {
-		events = append(events, o.event(audit.AccountAdded, a))
-		if a.PasswordHash.IsZero() && o.signsInAt(a) == "" {
-			done.WithoutPassword = append(done.WithoutPassword, a.Name)
-		}
-	}
-	taken, err := o.engine.durable.CreateAccounts(o.ctx, accounts, events...)
-	if errors.Is(err, account.ErrTaken) {
-		for _, i := range taken {
-			faults = append(faults, lineFault{said.Accounts[i].Line, "the name or e-mail address is, or once was, another account's"})
-		}
-		return nil, importProblem(faults)
-	}
+	good, faults, err := o.judgeImport(said)
 	if err != nil {
 		return nil, err
 	}
-	o.done(events...)
-	return done, nil
+	told := o.toldOf(good, faults)
+	if said.DryRun {
+		told.DryRun = true
+		o.record(operatorRead)
+		return told, nil
+	}
+	if len(good) == 0 || len(faults) > 0 && !said.SkipFaulty {
+		return nil, importProblem(faults)
+	}
+	return told, o.createImported(good)
 }
 
-func (o *operation) readImport(rows []importedAccount) (accounts []account.Account, faults []lineFault) {
-	seen := map[string]int{} // identifiers of this file, and their lines
-	for _, row := range rows {
-		a, err := o.newAccount(addArguments{Name: row.Name, Email: row.Email, DisplayName: row.DisplayName, Groups: row.Groups, Provider: row.Provider})
-		if err == nil && row.Provider != "" && row.PasswordHash != "" {
-			err = refuseValue("it has a provider and a password hash: passwords are the provider's then; leave one of them out")
-		}
-		if err == nil && row.PasswordHash != "" {
-			if err = factor.CheckImported(row.PasswordHash); err != nil {
-				// The cause names the kind at most, never the hash.
-				err = refuseValue("%s; leave it out, and send the person a set-up link", err)
-			}
-			a.PasswordHash, a.PasswordChanged = secret.New(row.PasswordHash), o.now
-		}
-		if err != nil {
-			faults = append(faults, lineFault{row.Line, err.Error()})
-		}
-		if first := max(seen[a.Name], seen[a.Email]); first > 0 {
-			faults = append(faults, lineFault{row.Line, refuseValue("its name or e-mail address is in line %d too", first).Error()})
-		}
-		for _, identifier := range []string{a.Name, a.Email} {
-			if identifier != "" {
-				seen[identifier] = row.Line
-			}
-		}
-		a.Disabled = row.Disabled
-		accounts = append(accounts, a)
+// createImported is the transaction.
+func (o *operation) createImported(good []importRow) error {
+	accounts, events := make([]account.Account, len(good)), make([]audit.Event, len(good))
+	for i, row := range good {
+		accounts[i], events[i] = row.account, o.event(audit.AccountAdded, row.account)
 	}
-	return accounts, faults
+	taken, err := o.engine.durable.CreateAccounts(o.ctx, accounts, events...)
+	if errors.Is(err, account.ErrTaken) { // by somebody else, since it was judged
+		var faults []lineFault
+		for _, i := range taken {
+			faults = append(faults, lineFault{good[i].line, takenText})
+		}
+		return importProblem(faults)
+	}
+	if err == nil {
+		o.done(events...)
+	}
+	return err
+}
+
+func (o *operation) toldOf(good []importRow, faults []lineFault) imported {
+	told := imported{Imported: len(good), WithoutPassword: []string{}, Faults: faults}
+	for _, row := range good {
+		if a := row.account; a.PasswordHash.IsZero() && o.signsInAt(a) == "" {
+			told.WithoutPassword = append(told.WithoutPassword, a.Name)
+		}
+	}
+	return told
 }
 
 func importProblem(faults []lineFault) error {
@@ -105,30 +110,8 @@ func importProblem(faults []lineFault) error {
 	}
 }
 
-// exportArguments say whether password hashes come too.
-type exportArguments struct {
-	WithHashes bool `json:"with_hashes,omitempty"`
-}
-
-// exportAccounts gives all accounts. With their hashes it is as secret as the
-// database; without second factors it is no backup.
-func exportAccounts(o *operation, said exportArguments) (any, error) {
-	all, err := o.engine.durable.ListAccounts(o.ctx)
-	if err != nil {
-		return nil, err
-	}
-	list := accountListView{Accounts: []accountView{}}
-	for _, a := range all {
-		v := o.view(a)
-		if said.WithHashes {
-			v.PasswordHash = a.PasswordHash.Reveal()
-		}
-		list.Accounts = append(list.Accounts, v)
-	}
-	e := o.event(audit.AccountsExported, account.Account{})
-	if said.WithHashes {
-		e.Subject = "with password hashes"
-	}
-	o.engine.Record(o.ctx, e)
-	return list, nil
+// byLine sorts faults as their file has them.
+func byLine(faults []lineFault) []lineFault {
+	slices.SortStableFunc(faults, func(a, b lineFault) int { return a.Line - b.Line })
+	return faults
 }

@@ -48,16 +48,26 @@ func TestAdminEndpointIsClosed(t *testing.T) {
 	}
 }
 
-func TestAdminCallOfTwoMebibytesIsRefused(t *testing.T) {
+// TestLargeAdminCallIsRefused: an import may be larger than others.
+func TestLargeAdminCallIsRefused(t *testing.T) {
 	g := startCommanded(t)
-	response, _ := g.post(t, "POST", "/sallyport/account/import", true, func(r *http.Request) {
-		r.Body = http.NoBody
-		large := strings.NewReader(strings.Repeat(" ", 2<<20))
-		r.Body, r.ContentLength = nopCloser{large}, int64(large.Len())
-		r.GetBody = nil
-	})
-	if response.StatusCode != http.StatusRequestEntityTooLarge {
-		t.Error(response.Status)
+	for _, c := range []struct {
+		call          string
+		bytes, status int
+	}{
+		{"account/add", 2 << 20, http.StatusRequestEntityTooLarge},
+		{"account/import/", 2 << 20, http.StatusRequestEntityTooLarge},
+		{"account/import", 17 << 20, http.StatusRequestEntityTooLarge},
+		{"account/import", 2 << 20, http.StatusUnauthorized}, // read, and not what was signed
+	} {
+		response, _ := g.post(t, "POST", "/sallyport/"+c.call, true, func(r *http.Request) {
+			large := strings.NewReader(strings.Repeat(" ", c.bytes))
+			r.Body, r.ContentLength = nopCloser{large}, int64(large.Len())
+			r.GetBody = nil
+		})
+		if response.StatusCode != c.status {
+			t.Errorf("%s of %d bytes: %s", c.call, c.bytes, response.Status)
+		}
 	}
 }
 

@@ -75,8 +75,8 @@ func (f *adminFlags) request(p place, origin, name string, arguments any) (*http
 	if err != nil {
 		return nil, err
 	}
-	if len(body) > maxAdminBody {
-		return nil, refusedError("that is more than 1 MiB: split the file")
+	if bound := maxBody(name); int64(len(body)) > bound {
+		return nil, refusedError("that is more than the %d MiB of one call: split the file", bound>>20)
 	}
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, origin+adminPath+name, bytes.NewReader(body))
 	if err != nil {
@@ -109,7 +109,8 @@ func adminClient(address string) (*http.Client, string, error) {
 		dial, _, _ = strings.Cut(parsed.Host, "|") // the socket's permissions
 		origin = "http://127.0.0.1"
 	}
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	// One call, one connection: a file may be a thousand calls.
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, dial)
 	}}
 	// A signed call is for this address alone: no redirect takes it elsewhere.

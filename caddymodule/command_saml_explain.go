@@ -121,7 +121,7 @@ func (v *responseView) note(text string) { v.Notes = append(v.Notes, text) }
 // response finds and reads the response. One that cannot be read is no error
 // of the command's: v says what is wrong with it, and nil is returned.
 func (f *explainFlags) response(c *cobra.Command, file string, v *responseView) (*samlsp.Response, error) {
-	text, err := readFileOrStdin(c, file)
+	text, err := readFileOrStdin(c, file, maxAdminBody)
 	if err != nil {
 		return nil, err
 	}
