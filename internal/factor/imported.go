@@ -167,7 +167,32 @@ func importedCost(encoded string) (kind string, memoryKiB uint32, err error) {
 		memory := r << min(ln, 40) / 8
 		return bounded("yescrypt", memory, memory <= maxScryptKiB, tooMuch)
 	}
-	return "", 0, fmt.Errorf("%w: its kind is unknown or not accepted", ErrHashUnusable)
+	return "", 0, fmt.Errorf("%w: %s", ErrHashUnusable, whyRefused(encoded))
+}
+
+// desForm is DES crypt: two characters of salt and eleven of hash. A password
+// in clear may look like it too.
+var desForm = regexp.MustCompile(`^[./A-Za-z0-9]{13}$`)
+
+// whyRefused names the kinds that other systems have and that are guessed too
+// fast. It quotes nothing: what is no hash at all may be a password.
+func whyRefused(encoded string) string {
+	for _, k := range []struct{ start, why string }{
+		{"$apr1$", "MD5 ($apr1$) is not accepted"},
+		{"$1$", "MD5 ($1$) is not accepted"},
+		{"{SHA}", "SHA-1 ({SHA}) is not accepted"},
+		{"{SSHA}", "SHA-1 ({SSHA}) is not accepted"},
+		{"{PLAIN}", "a password in clear is not accepted"},
+		{"$plaintext$", "a password in clear is not accepted"},
+	} {
+		if strings.HasPrefix(encoded, k.start) {
+			return k.why
+		}
+	}
+	if desForm.MatchString(encoded) {
+		return "DES crypt is not accepted"
+	}
+	return "its kind is unknown or not accepted"
 }
 
 func bounded(kind string, memoryKiB uint64, fits bool, otherwise error) (string, uint32, error) {
