@@ -16,34 +16,39 @@ import (
 
 // adminCalls is every call there is, by its path below /sallyport/.
 var adminCalls = map[string]adminCall{
-	"account/add":                 changes(addAccount),
-	"account/set":                 changes(setAccount),
-	"account/list":                reads(listAccounts),
-	"account/show":                reads(showAccount),
-	"account/disable":             changes(disableAccount),
-	"account/enable":              changes(enableAccount),
-	"account/delete":              changes(deleteAccount),
-	"account/set-up-link":         changes(makeSetUpLink),
-	"account/reset-second-factor": changes(resetSecondFactor),
-	"account/unlock":              changes(unlockAccount),
-	callImport:                    changes(importAccounts),
-	"account/export":              changes(exportAccounts),
-	"session/list":                reads(listSessions),
-	"session/end":                 changes(endSessions),
-	"trusted-browser/list":        reads(listTrusted),
-	"trusted-browser/end":         changes(endTrusted),
-	"keys/list":                   reads(listKeys),
-	"keys/add":                    changes(addKey),
-	"keys/promote":                changes(promoteKey),
-	"keys/retire":                 changes(retireKey),
-	"keys/reload":                 changes(reloadKeys),
-	"saml/list":                   reads(listProviders),
-	"saml/check":                  reads(checkProvider),
-	"audit":                       reads(listEvents),
+	"account/add":          changes(addAccount),
+	"account/set":          changes(setAccount),
+	"account/list":         reads(listAccounts),
+	"account/show":         reads(showAccount),
+	"account/disable":      changes(disableAccount),
+	"account/enable":       changes(enableAccount),
+	"account/delete":       changes(deleteAccount),
+	"account/set-up-link":  changes(makeSetUpLink),
+	callReset:              changes(resetSecondFactor),
+	callReset + "/check":   reads(checkResets),
+	"account/unlock":       changes(unlockAccount),
+	callImport:             changes(importAccounts),
+	"account/export":       changes(exportAccounts),
+	"session/list":         reads(listSessions),
+	"session/end":          changes(endSessions),
+	"trusted-browser/list": reads(listTrusted),
+	"trusted-browser/end":  changes(endTrusted),
+	"keys/list":            reads(listKeys),
+	"keys/add":             changes(addKey),
+	"keys/promote":         changes(promoteKey),
+	"keys/retire":          changes(retireKey),
+	"keys/reload":          changes(reloadKeys),
+	"saml/list":            reads(listProviders),
+	"saml/check":           reads(checkProvider),
+	"audit":                reads(listEvents),
 }
 
-// callImport is told apart where calls are read: it is larger than others.
-const callImport = "account/import"
+// Calls that are told apart elsewhere: an import is larger than others, and a
+// file's resets are checked first.
+const (
+	callImport = "account/import"
+	callReset  = "account/reset-second-factor"
+)
 
 // Names of events that this package alone writes.
 const (

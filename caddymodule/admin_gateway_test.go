@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -109,11 +110,19 @@ type ran struct {
 // run runs a command in this process, as `sallyport ARGS…`, with the flags
 // that find the gateway.
 func (g *commanded) run(stdin string, args ...string) ran {
+	var out bytes.Buffer
+	r := g.runTo(&out, stdin, args...)
+	r.out = out.String()
+	return r
+}
+
+// runTo is run with another place for what the command prints.
+func (g *commanded) runTo(out io.Writer, stdin string, args ...string) ran {
 	root := &cobra.Command{Use: "sallyport", SilenceUsage: true}
 	fillCommand(root)
-	var out, errs bytes.Buffer
+	var errs bytes.Buffer
 	root.SetIn(strings.NewReader(stdin))
-	root.SetOut(&out)
+	root.SetOut(out)
 	root.SetErr(&errs)
 	args = slices.Clone(args)
 	switch {
@@ -129,7 +138,7 @@ func (g *commanded) run(stdin string, args ...string) ran {
 	}
 	root.SetArgs(args)
 	err := root.ExecuteContext(context.Background())
-	r := ran{out: out.String(), err: errs.String()}
+	r := ran{err: errs.String()}
 	var known *exitError
 	switch {
 	case errors.As(err, &known):

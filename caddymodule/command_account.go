@@ -19,7 +19,7 @@ func accountCommand() *cobra.Command {
 		accountState(f, "enable", "Lets somebody in again", "is enabled"),
 		accountState(f, "delete", "Removes an account; its name is never used again", "is deleted; its sessions have ended"),
 		accountState(f, "set-up-link", "Makes a link (24 h, once) to choose a password", "gets a new password with this link"),
-		accountState(f, "reset-second-factor", "Removes all second factors and makes a link (1 h, once) to enrol anew", "has no second factor any more; its sessions have ended"),
+		accountReset(f),
 		accountState(f, "unlock", "Forgets wrong passwords and codes", "is unlocked"),
 		accountImport(f), accountExport(f),
 	)

@@ -194,10 +194,10 @@ func TestExportCanBeMisreadInNoWay(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]importFile{
 		"{\"accounts\": [\n{\"name\":\"ann\"},\n\n{\"name\":\"bob\",\"disabled\":true}]}": {accounts: []importedAccount{{Line: 2, Name: "ann"}, {Line: 4, Name: "bob", Disabled: true}}},
-		`{"accounts": [{"name":"ann","mail":"x"}]}`:                                        {faults: []lineFault{{1, "it is not an account as `account export` prints them"}}},
-		`{"accounts": ["$2y$05$secret"]}`:                                                  {faults: []lineFault{{1, "it is not an account as `account export` prints them"}}},
-		`[{"name":"ann"}]`: {faults: []lineFault{{1, `it does not begin with {"accounts": [`}}, cut: true},
-		"":                 {faults: []lineFault{{1, `it does not begin with {"accounts": [`}}, cut: true},
+		`{"accounts": [{"name":"ann","mail":"x"}]}`:                                       {faults: []lineFault{{1, "it is not an account as `account export` prints them"}}},
+		`{"accounts": ["$2y$05$secret"]}`:                                                 {faults: []lineFault{{1, "it is not an account as `account export` prints them"}}},
+		`[{"name":"ann"}]`:                                                                {faults: []lineFault{{1, `it does not begin with {"accounts": [`}}, cut: true},
+		"":                                                                                {faults: []lineFault{{1, `it does not begin with {"accounts": [`}}, cut: true},
 	} {
 		if diff := cmp.Diff(want, readExport([]byte(text)), cmp.AllowUnexported(importFile{})); diff != "" {
 			t.Errorf("%s: %s", text, diff)
