@@ -12,9 +12,12 @@ import (
 )
 
 // documented are the command lines in the ```sh blocks of docs/commands.md.
-func documented(t *testing.T) (lines []string) {
+func documented(t *testing.T) (lines []string) { return documentedIn(t, "commands.md") }
+
+// documentedIn are the command lines in the ```sh blocks of a document.
+func documentedIn(t *testing.T, document string) (lines []string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "docs", "commands.md"))
+	text, err := os.ReadFile(filepath.Join("..", "docs", document))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,6 +38,8 @@ func TestDocumentedCommandsWork(t *testing.T) {
 		"staff.csv":          "name,email,display_name,groups,password_hash\ncarol,carol@example.com,Carol,staff;ops," + bcrypt + "\ndave,dave@example.com,Dave,staff,\n",
 		".htpasswd":          "erin:" + bcrypt + "\n",
 		"idp.xml":            string(idp.Metadata(withoutLogout)),
+		"guests.csv":         "name\ngina\nHugo\n",
+		"lost.txt":           "# lost in the fire\nalice\nrobot@example.com\n",
 		"users_database.yml": "users:\n  frank:\n    password: '" + bcrypt + "'\n    email: frank@example.com\n",
 	} {
 		write(t, filepath.Join(g.dir, name), text)
@@ -57,16 +62,43 @@ func TestDocumentedCommandsWork(t *testing.T) {
 		if strings.Contains(line, " saml explain ") { // it is good for a minute and a half
 			write(t, filepath.Join(g.dir, "response.txt"), annas(idp, time.Now()).XML())
 		}
-		args := shellWord.FindAllString(line, -1)
-		for i, a := range args {
-			args[i] = strings.Trim(a, `"`)
-			if known := filepath.Join(g.dir, filepath.Base(args[i])); strings.Contains(a, ".") && exists(known) {
-				args[i] = known
-			}
+		g.runLine(t, stdin, line)
+	}
+}
+
+// runLine runs a documented command with the files of the gateway's folder. It
+// has to succeed and to print something.
+func (g *commanded) runLine(t *testing.T, stdin, line string) {
+	t.Helper()
+	args := shellWord.FindAllString(line, -1)
+	for i, a := range args {
+		args[i] = strings.Trim(a, `"`)
+		if known := filepath.Join(g.dir, filepath.Base(args[i])); strings.Contains(a, ".") && exists(known) {
+			args[i] = known
 		}
-		if r := g.run(stdin, args[1:]...); args[0] != "sallyport" || r.code != 0 || r.out == "" {
-			t.Errorf("%s: exit code %d\n%s", line, r.code, r.err)
+	}
+	if r := g.run(stdin, args[1:]...); args[0] != "sallyport" || r.code != 0 || r.out == "" {
+		t.Errorf("%s: exit code %d\n%s", line, r.code, r.err)
+	}
+}
+
+// TestDocumentedWorkWithAccountsWorks runs the commands for accounts that
+// docs/operation.md gives, in its order.
+func TestDocumentedWorkWithAccountsWorks(t *testing.T) {
+	g := startCommanded(t)
+	write(t, filepath.Join(g.dir, "users_database.yml"), "users:\n  frank:\n    email: frank@example.com\n  grace:\n    email: grace@example.com\n    password: '"+someBcrypt+"'\n")
+	_, after, _ := strings.Cut(fromRoot(t, "docs/operation.md"), "## Many people at once\n")
+	file, _, _ := strings.Cut(after, "```sh\n")
+	write(t, filepath.Join(g.dir, "lost.txt"), strings.Split(file, "```\n")[1]) // as it is shown
+	ran := 0
+	for _, line := range documentedIn(t, "operation.md") {
+		if strings.HasPrefix(line, "sallyport account ") {
+			g.runLine(t, "", line)
+			ran++
 		}
+	}
+	if ran < 7 {
+		t.Errorf("only %d commands", ran)
 	}
 }
 
