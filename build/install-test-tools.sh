@@ -21,6 +21,8 @@ tools=(
 	simplesamlphp:simplesamlphp
 	wrk:wrk
 	openssl:openssl
+	argon2:argon2    # these two make the hashes of other systems
+	htpasswd:apache2-utils
 	python3:python3  # runs the receiver of docs/webhook.md
 	gcc:gcc          # the race detector needs a C compiler
 	fc-list:fontconfig

@@ -40,6 +40,8 @@ var programs = map[string]program{
 	"php":          {names: []string{"php"}, install: "php-cli"},
 	"wrk":          {names: []string{"wrk"}, install: "wrk"},
 	"openssl":      {names: []string{"openssl"}, install: "openssl"},
+	"argon2":       {names: []string{"argon2"}, install: "argon2"},
+	"htpasswd":     {names: []string{"htpasswd"}, install: "apache2-utils"},
 	"python3":      {names: []string{"python3"}, install: "python3"},
 }
 
