@@ -40,7 +40,7 @@ func (g *commanded) names(t *testing.T) (names []string) {
 // are written in batches: it waits until there are as many as that.
 func (g *commanded) happened(t *testing.T, call string, many int) (names []string) {
 	t.Helper()
-	for wait := 0; len(names) < many && wait < 100; wait++ {
+	for wait := 0; wait == 0 || len(names) < many && wait < 100; wait++ {
 		time.Sleep(50 * time.Millisecond)
 		var list eventList
 		g.json(t, &list, "audit", "--limit", "1000")
