@@ -81,11 +81,15 @@ func moversFrom(t *testing.T) []mover {
 		name string
 		hash func(string) string
 	}{
-		{"argon2id", argon("-id")}, {"argon2i", argon("-i")},
-		{"sha512", openssl("-6")}, {"sha512-crypt", func(pw string) string { return "{CRYPT}" + openssl("-6")(pw) }},
+		{"argon2id", argon("-id")},
+		{"argon2i", argon("-i")},
+		{"sha512", openssl("-6")},
+		{"sha512-crypt", func(pw string) string { return "{CRYPT}" + openssl("-6")(pw) }},
 		{"sha256", openssl("-5", "-salt", "abcdefgh")},
 		{"bcrypt", htpasswdHash(t, "-B", "-C", "10")},
-		{"scrypt", python("scrypt")}, {"pbkdf2-sha512", python("sha512")}, {"pbkdf2-sha256", python("sha256")},
+		{"scrypt", python("scrypt")},
+		{"pbkdf2-sha512", python("sha512")},
+		{"pbkdf2-sha256", python("sha256")},
 	} {
 		pw := fmt.Sprintf("Pässwörd %d: 東京 \"'", i)
 		all = append(all, mover{kind.name, pw, kind.hash(pw)})
