@@ -329,11 +329,15 @@ func TestConfirmationComesBackToTheChangeWithItsForm(t *testing.T) {
 		finish func(page *authtest.Page) *authtest.Page
 	}{
 		{
-			"/account/security/rename/" + app, []string{"label", "Desk & phone"}, `value="Desk &amp; phone"`,
+			"/account/security/rename/" + app,
+			[]string{"label", "Desk & phone"},
+			`value="Desk &amp; phone"`,
 			func(page *authtest.Page) *authtest.Page { return b.Submit(page) },
 		},
 		{
-			"/account/security/phone", []string{"phone", "+44 7700 900111", "channel", "call"}, "44 7700 900111",
+			"/account/security/phone",
+			[]string{"phone", "+44 7700 900111", "channel", "call"},
+			"44 7700 900111",
 			func(page *authtest.Page) *authtest.Page { return s.press(b, page, "/account/security/phone") },
 		},
 	} {
