@@ -21,8 +21,8 @@ import (
 const (
 	mailEvery   = time.Second
 	mailsAtOnce = 4
-	// mailLease is how long a node has a mail for itself: longer than handing
-	// it over can take.
+	// mailLease is how long a node has a mail for itself, beyond the time that
+	// handing it over may take.
 	mailLease = 5 * time.Minute
 	// mostUnsure attempts may have sent it.
 	mostUnsure = 2
@@ -72,7 +72,7 @@ func (e *engine) sendMails(ctx context.Context) {
 // sendDue hands over a few mails at the same time, and returns how many there
 // were.
 func (a *App) sendDue(ctx context.Context, now func() time.Time) (int, error) {
-	due, err := a.engine.durable.ClaimMails(ctx, now(), mailLease, mailsAtOnce)
+	due, err := a.engine.durable.ClaimMails(ctx, now(), mailLease+time.Duration(a.Mail.Timeout), mailsAtOnce)
 	var all sync.WaitGroup
 	for _, m := range due {
 		all.Go(func() { a.sendMail(ctx, m, now) })

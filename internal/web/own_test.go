@@ -109,7 +109,7 @@ func TestForgottenPasswordByTheRealPages(t *testing.T) {
 	}
 	empty := b.Submit(page, "username", " ")
 	wantProblems(t, empty, said(t, "id.empty"))
-	page = s.wantAt(b.Submit(page), "/recover/sent")
+	s.wantAt(b.Submit(page), "/recover/sent")
 	token := s.mailed(audit.RecoveryAsked)
 	if token == "" {
 		t.Fatal("no mail")

@@ -194,7 +194,7 @@ var problemKinds = map[string]string{
 	string(samlsp.StatusNotSuccess): pages.SSOCancelled,
 	string(samlsp.NoRequest):        pages.SSOUnasked,
 	string(samlsp.WrongBrowser):     pages.SSOBrowser,
-	"account_disabled":              pages.SSONotAllowed, "no_account": pages.SSONotAllowed, "name_taken": pages.SSONotAllowed,
+	"account_disabled":              pages.SSONotAllowed, "account_locked": pages.SSONotAllowed, "no_account": pages.SSONotAllowed, "name_taken": pages.SSONotAllowed,
 	"other_provider": pages.SSONotAllowed, "other_identity": pages.SSONotAllowed, "break_glass": pages.SSONotAllowed,
 	"bad_user": pages.SSONotAllowed, "wrong_person": pages.SSONotAllowed,
 	string(samlsp.WeakContext): pages.SSONotAllowed,
