@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net"
+	"net/textproto"
 	"strconv"
 	"time"
 
@@ -96,12 +98,16 @@ func (s *SMTP) handOver(ctx context.Context, l letter) *Failure {
 	for _, step := range c.exchanges() {
 		if err := step.do(); err != nil {
 			failure := mailFailure(ctx, step.name, err)
-			failure.Maybe = failure.Maybe || c.unanswered
+			failure.Maybe = c.unanswered
+			if refused := (*textproto.Error)(nil); errors.As(err, &refused) && stop() {
+				c.leave()
+			}
 			return failure
 		}
 	}
-	stop()
-	c.leave()
+	if stop() { // else time is over, and nobody is left to say good-bye for
+		c.leave()
+	}
 	return nil
 }
 

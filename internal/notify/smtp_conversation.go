@@ -12,7 +12,7 @@ import (
 )
 
 // leaveTime is how long a server may take to say good-bye, once it has taken
-// the mail.
+// or refused the mail.
 const leaveTime = time.Second
 
 // A conversation is the handing over of one letter to a server.
@@ -131,8 +131,12 @@ func (c *conversation) message() error {
 	return reply
 }
 
-// leave says good-bye. The mail is taken, whatever comes of that.
+// leave says good-bye, as a client has to (RFC 5321 section 4.1.1.10). Nothing
+// depends on what comes of it.
 func (c *conversation) leave() {
+	if c.client == nil {
+		return
+	}
 	_ = c.conn.SetDeadline(time.Now().Add(leaveTime))
 	_ = c.client.Quit()
 }

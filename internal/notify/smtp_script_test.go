@@ -148,3 +148,41 @@ func TestNothingSaidBeforeTLSCounts(t *testing.T) {
 		}
 	}
 }
+
+// TestItSaysGoodByeToWhoRefuses: servers count those who just hang up.
+func TestItSaysGoodByeToWhoRefuses(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	said := make(chan []string, 1)
+	go func() {
+		var commands []string
+		defer func() { said <- commands }()
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		lines := bufio.NewReader(c)
+		for _, answer := range []string{"220 hi", "250 hello", "250 ok", "550 5.1.1 who?", "221 bye"} {
+			_, _ = io.WriteString(c, answer+"\r\n")
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				return
+			}
+			command, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+			commands = append(commands, command)
+		}
+	}()
+	address := l.Addr().(*net.TCPAddr)
+	mailer := notify.NewSMTP(notify.SMTPConfig{Host: "127.0.0.1", Port: address.Port, Security: notify.NoTLS})
+	if err := mailer.Mail(t.Context(), aMail()); err == nil {
+		t.Error("no failure")
+	}
+	if got := strings.Join(<-said, " "); got != "EHLO MAIL RCPT QUIT" {
+		t.Errorf("it said %s", got)
+	}
+}

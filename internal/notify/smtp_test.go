@@ -263,7 +263,7 @@ func TestMaybeIsExact(t *testing.T) {
 					want := notify.Failure{Reason: notify.Unreachable, Detail: "the connection was cut, at " + c.step}
 					if silent {
 						s.Silence(c.stage)
-						config.Timeout = time.Second
+						config.Timeout = 2 * time.Second
 						want = notify.Failure{Reason: notify.Timeout, Detail: "no answer in time, at " + c.step}
 					} else {
 						s.Cut(c.stage)
