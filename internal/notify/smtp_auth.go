@@ -9,9 +9,9 @@ import (
 )
 
 // signIn proves who we are, where there is a name to prove it by. PLAIN is
-// what every server has that takes passwords over TLS (RFC 4954 section 4);
+// what every server has that takes passwords over TLS (RFC 4954);
 // some by Microsoft have LOGIN alone. Both show the password to the server,
-// and to whoever can read the connection: so never without TLS (section 9),
+// and to whoever can read the connection: so never without TLS,
 // but to this very machine.
 func (c *conversation) signIn() error {
 	if c.config.Username == "" {
