@@ -44,6 +44,9 @@ type engine struct {
 	// forUpdate ends a SELECT whose rows the transaction decides on. SQLite
 	// needs none: BEGIN IMMEDIATE holds the whole database.
 	forUpdate string
+	// passLocked is forUpdate for taking some of many: rows that another
+	// transaction holds are passed over.
+	passLocked string
 	// isolation is said to PostgreSQL, whose default an operator may change;
 	// SQLite has one level only. Locks are taken by forUpdate.
 	isolation sql.IsolationLevel

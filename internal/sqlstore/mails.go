@@ -65,7 +65,7 @@ func (s *Store) ClaimMails(ctx context.Context, now time.Time, lease time.Durati
 			claimed = append(claimed, m)
 			return err
 		}, `SELECT id, account, recipient, about, at, browser, network, method, sealed, expires, tries + 1, unsure + sending
-			FROM mails WHERE due <= $1 ORDER BY due, id LIMIT $2`+s.db.forUpdate, micros(now), limit); err != nil {
+			FROM mails WHERE due <= $1 ORDER BY due, id LIMIT $2`+s.db.passLocked, micros(now), limit); err != nil {
 			return err
 		}
 		for _, m := range claimed {

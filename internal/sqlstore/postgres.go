@@ -43,5 +43,5 @@ func postgresEngine(dsn secret.Text, o PostgresOptions) (*engine, error) {
 		db.SetConnMaxIdleTime(idleLife)
 		return &pools{write: db, read: db}, nil
 	}
-	return &engine{dial: dial, forUpdate: " FOR UPDATE", isolation: sql.LevelReadCommitted, timeout: callTimeout}, nil
+	return &engine{dial: dial, forUpdate: " FOR UPDATE", passLocked: " FOR UPDATE SKIP LOCKED", isolation: sql.LevelReadCommitted, timeout: callTimeout}, nil
 }
