@@ -16,8 +16,7 @@ const maxImport = 10_000
 // importArguments are the accounts of one file.
 type importArguments struct {
 	Accounts []importedAccount `json:"accounts"`
-	// Faults are what the command could not read of the file. Their lines are
-	// judged as far as they could be read, and never imported.
+	// Faults are what the command could not read of the file.
 	Faults     []lineFault `json:"faults,omitempty"`
 	DryRun     bool        `json:"dry_run,omitempty"`
 	SkipFaulty bool        `json:"skip_faulty,omitempty"`
@@ -33,6 +32,9 @@ type importedAccount struct {
 	Provider     string   `json:"provider,omitempty"`
 	PasswordHash string   `json:"password_hash,omitempty"`
 	Disabled     bool     `json:"disabled,omitempty"`
+	// Faulty: a value of it could not be read, which is among the faults. The
+	// others are judged, and it is not imported.
+	Faulty bool `json:"faulty,omitempty"`
 }
 
 // imported is what `account import` tells.

@@ -24,10 +24,6 @@ func (o *operation) judgeImport(said importArguments) (good []importRow, faults 
 		return nil, nil, err
 	}
 	faults = append([]lineFault{}, said.Faults...)
-	faulty := map[int]bool{}
-	for _, f := range faults {
-		faulty[f.Line] = true
-	}
 	seen := map[string]int{} // identifiers of this file, and their lines
 	for _, row := range said.Accounts {
 		a, texts := o.judgeRow(row)
@@ -40,7 +36,7 @@ func (o *operation) judgeImport(said importArguments) (good []importRow, faults 
 		for _, text := range texts {
 			faults = append(faults, lineFault{row.Line, text})
 		}
-		if len(texts) == 0 && !faulty[row.Line] {
+		if len(texts) == 0 && !row.Faulty {
 			good = append(good, importRow{row.Line, a})
 		}
 	}
@@ -101,13 +97,13 @@ func checkImportedHash(row importedAccount) error {
 // already, 0 for none. Both are remembered for the lines that follow.
 func firstLine(seen map[string]int, a account.Account, line int) (first int) {
 	for _, identifier := range []string{a.Name, a.Email} {
-		if identifier == "" {
-			continue
+		if first == 0 {
+			first = seen[identifier]
 		}
-		if before := seen[identifier]; before == 0 {
+	}
+	for _, identifier := range []string{a.Name, a.Email} {
+		if identifier != "" && seen[identifier] == 0 {
 			seen[identifier] = line
-		} else if before != line && first == 0 {
-			first = before
 		}
 	}
 	return first

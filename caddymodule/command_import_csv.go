@@ -81,6 +81,7 @@ func (f *importFile) csvAccount(head, record []string, line int) {
 			a.Disabled = strings.EqualFold(value, "true") // a spreadsheet writes TRUE
 			if !a.Disabled && value != "" && !strings.EqualFold(value, "false") {
 				f.fault(line, "disabled is true, false or empty")
+				a.Faulty = true
 			}
 		case "password_hash":
 			a.PasswordHash = value

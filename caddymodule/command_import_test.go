@@ -190,6 +190,21 @@ func TestHalfAFileIsNotImported(t *testing.T) {
 	}
 }
 
+// TestAccountsOfOneLineAreToldApart: JSON without line breaks, as other programs
+// write it.
+func TestAccountsOfOneLineAreToldApart(t *testing.T) {
+	g := startCommanded(t)
+	twice := g.file(t, "a.json", `{"accounts":[{"name":"ann"},{"name":"bob"},{"name":"ann"},{"name":"bob@example.com","email":"bob@example.com"}]}`)
+	g.refused(t, 1, "a.json:1: its name or e-mail address is in line 1 too", "account", "import", twice)
+	if out := g.ok(t, "account", "import", twice, "--skip-faulty"); !strings.Contains(out, "imported: 3\n") || strings.Count(out, "Left out") != 1 {
+		t.Error(out)
+	}
+	odd := g.file(t, "b.json", `{"accounts":[{"name":"carl"},{"name":7},{"name":"dora"}]}`)
+	if out := g.ok(t, "account", "import", odd, "--skip-faulty"); !strings.Contains(out, "imported: 2\n") || strings.Count(out, "Left out") != 1 {
+		t.Error(out)
+	}
+}
+
 func TestExportCanBeMisreadInNoWay(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]importFile{

@@ -251,6 +251,20 @@ func TestUnusableHashOpensToNobody(t *testing.T) {
 	}
 }
 
+// TestRefusedKindsAreNamed, and nothing of the hash is: it may be a password.
+func TestRefusedKindsAreNamed(t *testing.T) {
+	t.Parallel()
+	for encoded, want := range map[string]string{
+		"$apr1$saltsalt$secret": "MD5 ($apr1$)", "$1$saltsalt$secret": "MD5 ($1$)", "{SHA}secret": "SHA-1 ({SHA})", "{SSHA}secret": "SHA-1 ({SSHA})",
+		"secretsecret1": "DES crypt", "$plaintext$secret": "in clear", "secret": "unknown", "{MD5}secret": "unknown",
+	} {
+		err := factor.CheckImported(encoded)
+		if !errors.Is(err, factor.ErrHashUnusable) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", encoded, err)
+		}
+	}
+}
+
 // TestImportedArgon2idIsBounded: what may stand in our own rows is more than
 // what is taken from elsewhere.
 func TestImportedArgon2idIsBounded(t *testing.T) {
