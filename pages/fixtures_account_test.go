@@ -91,7 +91,7 @@ func accountFixtures(w sample, flow, account Frame) []fixture {
 		{
 			"changepassword", change, func(p ...Problem) View { change.Problems = p; return change },
 			[]Problem{
-				{"current", PwEmpty, nil},
+				{"current", PwNoCurrent, nil},
 				{"current", PwCurrent, Args{"left": 2}},
 				{"password", PwNewEmpty, nil},
 				{"password", PwShort, Args{"n": 12}},

@@ -155,6 +155,7 @@ func fixtures(w sample) []fixture {
 		{"unavailable", Unavailable{flow}, nil, nil},
 		{"failure-request", Failure{flow, FailureRequest}, nil, nil},
 		{"failure-crosssite", Failure{flow, FailureCrossSite}, nil, nil},
+		{"failure-ruled", Failure{account, FailureRuled}, nil, nil},
 		{"failure-notfound", Failure{flow, FailureNotFound}, nil, nil},
 		{"failure-method", Failure{flow, FailureMethod}, nil, nil},
 		{"failure-toolarge", Failure{flow, FailureTooLarge}, nil, nil},

@@ -19,6 +19,7 @@ const (
 	PwShort      = "pw.short"   // {n} characters at least
 	PwLong       = "pw.long"    // {n} characters at most
 	PwCommon     = "pw.common"
+	PwNoCurrent  = "pw.nocurrent"
 	PwNewEmpty   = "pw.newempty" // of the two fields the one for the new password
 	PwSame       = "pw.same"     // the new password is the present one
 

@@ -89,6 +89,7 @@ const (
 	FailureRequest   = "request"   // 400: a doubled field, a broken encoding
 	FailureCrossSite = "crosssite" // 403: a form sent from another site
 	FailureNotFound  = "notfound"  // 404
+	FailureRuled     = "ruled"     // 403: a change of one's account that a rule forbids
 	FailureMethod    = "method"    // 405
 	FailureTooLarge  = "toolarge"  // 413
 	FailureTooEarly  = "tooearly"  // 425

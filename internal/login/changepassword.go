@@ -68,7 +68,7 @@ func (m *Machine) ChangePassword(ctx context.Context, c Client, p Person, at Pla
 // refuseNew says what can be said without looking at the present password.
 func (m *Machine) refuseNew(a account.Account, present, wanted secret.Text) (problems []Problem) {
 	if present.IsZero() {
-		problems = append(problems, Problem{Field: "current", Key: "pw.empty"})
+		problems = append(problems, Problem{Field: "current", Key: "pw.nocurrent"})
 	}
 	switch problem := m.checkNew(a, wanted); {
 	case wanted.IsZero():

@@ -71,7 +71,7 @@ func TestRefusedPasswordChangeChangesNothing(t *testing.T) {
 		present, wanted secret.Text
 		want            []login.Problem
 	}{
-		"nothing": {secret.Text{}, secret.Text{}, []login.Problem{{Field: "current", Key: "pw.empty"}, {Field: "password", Key: "pw.newempty"}}},
+		"nothing": {secret.Text{}, secret.Text{}, []login.Problem{{Field: "current", Key: "pw.nocurrent"}, {Field: "password", Key: "pw.newempty"}}},
 		"wrong":   {wrong, wanted, []login.Problem{{Field: "current", Key: "pw.current"}}},
 		"short":   {ann.Password, secret.New("short"), []login.Problem{{Field: "password", Key: "pw.short", Left: 12}}},
 		"long":    {ann.Password, secret.New(strings.Repeat("long ", 30)), []login.Problem{{Field: "password", Key: "pw.long", Left: 128}}},

@@ -66,7 +66,7 @@ func (v *visit) fault(err error) {
 	case errors.Is(err, errNotFound), errors.Is(err, account.ErrNotFound), errors.Is(err, ErrNoHook):
 		v.failure(http.StatusNotFound, pages.FailureNotFound)
 	case errors.Is(err, login.ErrNotAllowed):
-		v.failure(http.StatusForbidden, pages.FailureNotFound)
+		v.failure(http.StatusForbidden, pages.FailureRuled)
 	case errors.Is(err, errCrossSite):
 		v.log(slog.LevelInfo, err)
 		v.failure(http.StatusForbidden, pages.FailureCrossSite)

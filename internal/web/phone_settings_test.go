@@ -180,7 +180,7 @@ func TestLastMethodIsKeptWhereARuleAsksForOne(t *testing.T) {
 			if name == "a rule" {
 				wantSays(t, page, said(t, "security.kept"), said(t, "security.change", "name", said(t, "security.name.phone")), said(t, "security.mustbeon"))
 				wantSilent(t, page, said(t, "security.remove", "name", said(t, "security.name.phone")))
-				want(t, b.Get(remove), http.StatusForbidden)
+				want(t, b.Get(remove), http.StatusForbidden, "The last way to verify it&#39;s you has to stay")
 				want(t, b.Post(remove, nil), http.StatusForbidden)
 				want(t, b.Post("/account/security/turn-off", nil), http.StatusForbidden)
 				if len(ann.Factors()) != 2 {
