@@ -85,7 +85,7 @@ func runDemo(dir, config string) error {
 	if err := serveDemo(dir, config, port); err != nil {
 		return err
 	}
-	fmt.Print(demoBox(port, password, demoOutbox(dir)))
+	fmt.Print(demoBox(port, password, demoOutbox(dir), demoMail(dir)))
 	select {}
 }
 
@@ -197,9 +197,11 @@ func canListen(port int) bool {
 }
 
 // demoOutbox is where the demo's configuration has messages to phones written,
-// as one would name the file from here.
-func demoOutbox(dir string) string {
-	file := filepath.Join(dir, "outbox.txt")
+// as one would name the file from here; demoMail is the folder of its e-mails.
+func demoOutbox(dir string) string { return fromHere(filepath.Join(dir, "outbox.txt")) }
+func demoMail(dir string) string   { return fromHere(filepath.Join(dir, "mail")) }
+
+func fromHere(file string) string {
 	here, err := os.Getwd()
 	if err != nil {
 		return file
@@ -211,7 +213,7 @@ func demoOutbox(dir string) string {
 }
 
 // demoBox is what a newcomer reads.
-func demoBox(port int, password secret.Text, outbox string) string {
+func demoBox(port int, password secret.Text, outbox, mail string) string {
 	lines := []string{
 		"Sallyport is running.",
 		"",
@@ -223,6 +225,7 @@ func demoBox(port int, password secret.Text, outbox string) string {
 		"Copy the setup key from the page:   ./bin/sallyport totp KEY",
 		"Text messages and calls are only written to a file, which has the codes in it:",
 		"tail -f " + outbox,
+		"E-mails too, each to a file of its own:   ls " + mail,
 		"",
 		"Ctrl-C stops it; run it again and you are still signed in. Start over: make reset",
 	}

@@ -16,8 +16,10 @@ func TestDemoTellsWhereMessagesAppear(t *testing.T) {
 	dir := t.TempDir()
 	text := strings.NewReplacer("{$SALLYPORT_DEMO_DIR}", dir, "{$SALLYPORT_DEMO_PORT}", "8080").Replace(fromRoot(t, "configs/demo.Caddyfile"))
 	adapted, ok := adapt(text)
-	if want := `"file": "` + filepath.Join(dir, "outbox.txt") + `"`; !ok || !strings.Contains(adapted, want) {
-		t.Errorf("the demo writes elsewhere than %s:\n%s", want, adapted)
+	for _, want := range []string{`"file": "` + filepath.Join(dir, "outbox.txt") + `"`, `"outbox": "` + filepath.Join(dir, "mail") + `"`} {
+		if !ok || !strings.Contains(adapted, want) {
+			t.Errorf("the demo writes elsewhere than %s:\n%s", want, adapted)
+		}
 	}
 	if got := demoOutbox(dir); got != filepath.Join(dir, "outbox.txt") {
 		t.Errorf("elsewhere: %s", got)
@@ -29,5 +31,5 @@ func TestDemoTellsWhereMessagesAppear(t *testing.T) {
 	if got := demoOutbox(filepath.Join(here, ".run")); got != filepath.Join(".run", "outbox.txt") {
 		t.Errorf("here: %s", got)
 	}
-	contains(t, demoBox(8080, secret.New("p"), ".run/outbox.txt"), "tail -f .run/outbox.txt ", "http://localhost:8080 ")
+	contains(t, demoBox(8080, secret.New("p"), ".run/outbox.txt", ".run/mail"), "tail -f .run/outbox.txt ", "ls .run/mail ", "http://localhost:8080 ")
 }

@@ -21,11 +21,13 @@ type Limits struct {
 	// How long after one message the next may be sent to the same account or
 	// number. Default: 30s.
 	SendWait caddy.Duration `json:"send_wait,omitempty"`
-	// Messages in an hour to one account, and to one number. Default: 5.
+	// Messages in an hour to one account, and to one number; and links for a
+	// forgotten password for one name. Default: 5.
 	SendHour int `json:"send_hour,omitempty"`
 	// Messages in a day to one account, and to one number. Default: 10.
 	SendDay int `json:"send_day,omitempty"`
-	// Messages that are asked for from one network. Default: 30 in 1h.
+	// Messages that are asked for from one network; and, counted apart, links
+	// for a forgotten password. Default: 30 in 1h.
 	SendNetwork Window `json:"send_network,omitzero"`
 	// Forms of every other kind from one network. Default: 60 in 1m.
 	Forms Window `json:"forms,omitzero"`

@@ -29,7 +29,7 @@ var (
 // write makes a letter of a mail. What could add a line to the header is
 // refused, or in the subject and in names made harmless. The errors quote
 // nothing of the mail.
-func (m Mail) write() (letter, error) {
+func (m Mail) write(as gomail.Encoding) (letter, error) {
 	from, err := parseMailbox(m.From)
 	if err != nil {
 		return letter{}, errors.New("the sender " + err.Error())
@@ -50,17 +50,33 @@ func (m Mail) write() (letter, error) {
 	}
 	l := letter{from: from.Address, to: to.Address, utf8: beyondASCII(from.Address + to.Address)}
 	var b bytes.Buffer
-	if _, err := m.message(from, to).WriteTo(&b); err != nil {
+	if _, err := m.message(from, to, as).WriteTo(&b); err != nil {
 		return letter{}, errors.New("the mail could not be written")
 	}
 	l.text = b.Bytes()
 	return l, nil
 }
 
+// forServers is how texts are encoded on their way: no line is too long, and
+// none needs 8BITMIME.
+const forServers = gomail.EncodingQP
+
+// forReaders leaves texts as they are, so that a link can be taken out of a file
+// as it stands; but for lines that are longer than a mail may have
+// (RFC 5322 section 2.1.1).
+func (m Mail) forReaders() gomail.Encoding {
+	for line := range strings.SplitSeq(m.Text.Reveal()+"\n"+m.HTML.Reveal(), "\n") {
+		if len(line) > 990 {
+			return forServers
+		}
+	}
+	return gomail.NoEncoding
+}
+
 // message is the mail as go-mail takes it.
-func (m Mail) message(from, to *mail.Address) *gomail.Msg {
+func (m Mail) message(from, to *mail.Address, as gomail.Encoding) *gomail.Msg {
 	message := gomail.NewMsg(
-		gomail.WithEncoding(gomail.EncodingQP), // no line is too long, and none needs 8BITMIME
+		gomail.WithEncoding(as),
 		gomail.WithBoundary(m.boundary()),
 		gomail.WithNoDefaultUserAgent(), // what we are made of is nobody's business
 	)

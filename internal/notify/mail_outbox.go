@@ -38,7 +38,7 @@ func NewMailOutbox(dir string, log *slog.Logger) *MailOutbox {
 
 // Mail implements Mailer. The log is told the file, never what is in it.
 func (o *MailOutbox) Mail(ctx context.Context, m Mail) error {
-	l, err := m.write()
+	l, err := m.write(m.forReaders())
 	if err != nil {
 		return &Failure{Reason: Rejected, Permanent: true, Detail: err.Error()}
 	}

@@ -14,7 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sallyport-auth/sallyport/internal/notify"
+	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/internal/testtools"
 )
 
@@ -57,11 +60,12 @@ func TestMailOutboxKeepsMailsReadable(t *testing.T) {
 	if err := mailer(s, notify.SMTPConfig{}).Mail(t.Context(), aMail()); err != nil {
 		t.Fatal(err)
 	}
-	if sent := s.Await(t, 1)[0].Raw; !bytes.Equal(raw, sent) {
-		t.Errorf("it is not what would be sent:\n%s\n%s", raw, sent)
+	got, sent := testtools.ReadMail(raw), s.Await(t, 1)[0]
+	if diff := cmp.Diff(sent.Parts, got.Parts) + cmp.Diff(sent.Header, got.Header); diff != "" || got.Fault != "" {
+		t.Errorf("it is not what would be sent: %s %s", diff, got.Fault)
 	}
-	if got := testtools.ReadMail(raw); !strings.Contains(got.Part("text/plain"), mailLink) {
-		t.Errorf("%+v", got)
+	if !bytes.Contains(raw, []byte(mailLink)) {
+		t.Errorf("the link cannot be taken out of the file:\n%s", raw)
 	}
 	for path, want := range map[string]fs.FileMode{file: 0o600, dir: fs.ModeDir | 0o700, filepath.Dir(dir): fs.ModeDir | 0o700} {
 		if info, err := os.Stat(path); err != nil || info.Mode() != want && runtime.GOOS != "windows" {
@@ -183,5 +187,28 @@ func TestMailOutboxOfManyIsWhole(t *testing.T) {
 	}
 	if len(names) != mails {
 		t.Errorf("%d files, want %d", len(names), mails)
+	}
+}
+
+// TestMailOutboxWritesNoLineThatAMailMayNotHave: RFC 5322 section 2.1.1.
+func TestMailOutboxWritesNoLineThatAMailMayNotHave(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	m := aMail()
+	m.HTML = secret.New("<p>" + strings.Repeat("long ", 400) + "</p>")
+	if err := notify.NewMailOutbox(dir, slog.New(slog.DiscardHandler)).Mail(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, listMails(t, dir)[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.SplitSeq(raw, []byte("\r\n")) {
+		if len(line) > 998 {
+			t.Errorf("a line of %d bytes", len(line))
+		}
+	}
+	if got := testtools.ReadMail(raw); !strings.Contains(got.Part("text/html"), strings.Repeat("long ", 400)) {
+		t.Errorf("%+v", got)
 	}
 }

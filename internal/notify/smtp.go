@@ -75,7 +75,7 @@ func NewSMTP(c SMTPConfig) *SMTP {
 // mail that cannot be written; not for a server that wants another name,
 // password or encryption, which an operator can mend.
 func (s *SMTP) Mail(ctx context.Context, m Mail) error {
-	l, err := m.write()
+	l, err := m.write(forServers)
 	if err != nil {
 		return &Failure{Reason: Rejected, Permanent: true, Detail: err.Error()}
 	}
