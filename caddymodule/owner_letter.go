@@ -15,7 +15,8 @@ import (
 )
 
 // letters says which e-mail tells of an event. Each event that
-// audit.Event.TellsOwner names has one, and so has RecoveryAsked.
+// audit.Event.TellsOwner names has one, and so have RecoveryAsked and
+// EmailChanged, which stores write by themselves.
 var letters = map[audit.Name]string{
 	audit.NewBrowser:             pages.MailNewBrowser,
 	audit.CodesTooWrong:          pages.MailWrongCodes,
@@ -29,6 +30,7 @@ var letters = map[audit.Name]string{
 	audit.PasswordChanged:        pages.MailPassword,
 	audit.RecoveryAsked:          pages.MailRecovery,
 	audit.RecoveryElsewhere:      pages.MailRecoveryOrg,
+	audit.EmailChanged:           pages.MailEmailChanged,
 	audit.RecoveryStarted:        pages.MailLinkMade,
 	audit.SecondFactorReset:      pages.MailStepReset,
 	audit.AccountLocked:          pages.MailLocked,

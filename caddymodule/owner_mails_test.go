@@ -230,7 +230,7 @@ func TestEveryEventThatOwnersHearOfHasALetter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := append(audit.ToldNames(), audit.RecoveryAsked)
+	names := append(audit.ToldNames(), audit.RecoveryAsked, audit.EmailChanged)
 	if len(names) != len(letters) {
 		t.Errorf("%d events and %d letters", len(names), len(letters))
 	}

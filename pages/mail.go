@@ -46,11 +46,12 @@ const (
 	MailPassword       = "password"   // chosen or changed
 	MailWrongCodes     = "wrongcodes" // right password, five wrong codes
 	MailFactorLocked   = "factorlocked"
-	MailRecovery       = "recovery"    // forgotten password: the link
-	MailRecoveryOrg    = "recoveryorg" // forgotten password, but Org has it
-	MailLinkMade       = "linkmade"    // support made a link to choose another password
-	MailStepReset      = "stepreset"   // support removed the second step
-	MailLocked         = "locked"      // after "This wasn't me": how to go on
+	MailRecovery       = "recovery"     // forgotten password: the link
+	MailRecoveryOrg    = "recoveryorg"  // forgotten password, but Org has it
+	MailEmailChanged   = "emailchanged" // to the address of before
+	MailLinkMade       = "linkmade"     // support made a link to choose another password
+	MailStepReset      = "stepreset"    // support removed the second step
+	MailLocked         = "locked"       // after "This wasn't me": how to go on
 	MailUnlocked       = "unlocked"
 	MailSessionsEnded  = "sessionsended"
 )
@@ -59,7 +60,7 @@ const (
 var mailKinds = []string{
 	MailNewBrowser, MailFactorAdded, MailFactorReplaced, MailFactorRemoved, MailStepOff, MailCodesMade,
 	MailCodeUsed, MailPassword, MailWrongCodes, MailFactorLocked, MailRecovery, MailRecoveryOrg,
-	MailLinkMade, MailStepReset, MailLocked, MailUnlocked, MailSessionsEnded,
+	MailEmailChanged, MailLinkMade, MailStepReset, MailLocked, MailUnlocked, MailSessionsEnded,
 }
 
 // mailMethods are those that an e-mail can be about.

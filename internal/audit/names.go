@@ -94,6 +94,7 @@ const (
 	RecoveryAsked     Name = "recovery_asked"     // "I've forgotten my password"; reason: why there is no mail
 	RecoveryElsewhere Name = "recovery_elsewhere" // and an identity provider has the password
 	RecoveryUsed      Name = "recovery_used"      // the link of that mail
+	EmailChanged      Name = "email_changed"      // by an operator or a provider; told to the address of before
 	RecoveryStarted   Name = "recovery_started"   // an operator made a set-up link for somebody who has a password
 	AccountLocked     Name = "account_locked"     // by its owner: "This wasn't me"
 	LockLifted        Name = "lock_lifted"        // by a new password or an operator

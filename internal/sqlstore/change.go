@@ -65,6 +65,9 @@ func applyChange(ctx context.Context, q querier, old account.Account, now time.T
 		if err := claim(ctx, q, a.ID, a.Email); err != nil {
 			return a, err
 		}
+		if err := tellOldAddress(ctx, q, old, now); err != nil {
+			return a, err
+		}
 	}
 	if a.Provider != old.Provider {
 		if _, err := q.ExecContext(ctx, deleteIdentities, a.ID); err != nil {

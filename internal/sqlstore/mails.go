@@ -32,6 +32,17 @@ func queueMail(ctx context.Context, q querier, e audit.Event) error {
 	})
 }
 
+// tellOldAddress writes the mail about another address to the one of before
+// (SECURITY R36: by a way that the change itself did not take).
+func tellOldAddress(ctx context.Context, q querier, old account.Account, now time.Time) error {
+	if old.Email == "" {
+		return nil
+	}
+	return insertMail(ctx, q, account.Mail{
+		ID: login.NewID(), Account: old.ID, To: old.Email, About: string(audit.EmailChanged), At: now, Expires: now.Add(account.MailLife),
+	})
+}
+
 func insertMail(ctx context.Context, q querier, m account.Mail) error {
 	_, err := q.ExecContext(ctx, `INSERT INTO mails (id, account, recipient, about, at, browser, network, method, sealed, expires, due, tries, unsure, sending)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $5, 0, 0, 0)`,

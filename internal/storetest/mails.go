@@ -66,15 +66,24 @@ func mailOfRefusedChange(t *testing.T, s Durable) {
 	}
 }
 
-// mailAddress: a thief changes the address after the password.
+// mailAddress: a thief changes the address after the password. The old one is
+// told of both.
 func mailAddress(t *testing.T, s Durable) {
 	ctx, now := deadline(t), start()
 	a := withAccount(t, s)
 	must(t, s.ChangeAccount(ctx, a.ID, now, true, setPassword("stolen"), event(audit.PasswordChanged, a.ID)))
 	must(t, s.ChangeAccount(ctx, a.ID, now, false, func(a *account.Account) error { a.Email = "thief@example.com"; return nil }))
-	if got := claim(t, s, now); len(got) != 1 || got[0].To != "alice@example.com" {
-		t.Errorf("%+v", got)
+	must(t, s.ChangeAccount(ctx, a.ID, now, false, func(a *account.Account) error { a.Email = ""; return nil }))
+	must(t, s.ChangeAccount(ctx, a.ID, now, false, func(a *account.Account) error { a.Email = "alice@example.com"; return nil }))
+	told := map[string]string{}
+	for _, m := range claim(t, s, now) {
+		told[m.About+" to "+m.To] = m.About
 	}
+	wantEqual(t, told, map[string]string{
+		"password_changed to alice@example.com": "password_changed",
+		"email_changed to alice@example.com":    "email_changed",
+		"email_changed to thief@example.com":    "email_changed",
+	})
 }
 
 func mailParallel(t *testing.T, s Durable) {
@@ -83,16 +92,18 @@ func mailParallel(t *testing.T, s Durable) {
 	for range 20 {
 		must(t, s.Append(deadline(t), event(audit.FactorAdded, a.ID)))
 	}
-	got := make([][]account.Mail, 10)
-	for _, err := range parallel(len(got), func(i int) (err error) {
-		got[i], err = s.ClaimMails(deadline(t), now, lease, 5)
-		return err
-	}) {
-		must(t, err)
-	}
 	var ids []string
-	for _, m := range slices.Concat(got...) {
-		ids = append(ids, m.ID)
+	for round := 0; len(ids) < 20 && round < 20; round++ { // whoever is in another's way may leave some for later
+		got := make([][]account.Mail, 10)
+		for _, err := range parallel(len(got), func(i int) (err error) {
+			got[i], err = s.ClaimMails(deadline(t), now, lease, 5)
+			return err
+		}) {
+			must(t, err)
+		}
+		for _, m := range slices.Concat(got...) {
+			ids = append(ids, m.ID)
+		}
 	}
 	slices.Sort(ids)
 	if len(slices.Compact(ids)) != len(ids) || len(ids) != 20 {

@@ -54,6 +54,7 @@ var mailed = map[audit.Name]string{
 	audit.NewBrowser:      pages.ActivitySignedIn,
 	audit.CodesTooWrong:   pages.ActivityCodeWrong,
 	audit.RecoveryStarted: pages.ActivityLinkMade,
+	audit.EmailChanged:    pages.ActivityChanged,
 }
 
 // recentEvents is how many things the page tells of.
