@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
@@ -145,8 +146,35 @@ func removedPhones(fs account.Factors, ids []string) (out account.Factors) {
 
 // EndSessions signs the account out everywhere, this browser too.
 func (m *Machine) EndSessions(ctx context.Context, c Client, p Person) error {
-	e := m.event(c, audit.SessionsEnded, p.Account)
-	err := m.Changer.ChangeAccount(ctx, p.Account.ID, m.Now(), true, func(*account.Account) error { return nil }, e)
+	return m.changeOwn(ctx, p, m.Now(), keepAccount, m.event(c, audit.SessionsEnded, p.Account))
+}
+
+// EndOtherSessions signs the account out everywhere but here, and forgets all
+// remembered browsers. It returns how many sessions ended; the browser that
+// asked gets a new one.
+func (m *Machine) EndOtherSessions(ctx context.Context, c Client, p Person, at Place) (session.Credential, int, error) {
+	open, err := m.Sessions.SessionsOf(ctx, p.Account.ID)
+	if err != nil {
+		return session.Credential{}, 0, err
+	}
+	now := m.since(p.Account)
+	if err := m.changeOwn(ctx, p, now, keepAccount, m.event(c, audit.SessionsEndedElsewhere, p.Account)); err != nil {
+		return session.Credential{}, 0, err
+	}
+	cred, err := m.replace(ctx, p, at, now)
+	return cred, len(open) - 1, err
+}
+
+// keepAccount is for a change that only ends sessions.
+func keepAccount(*account.Account) error { return nil }
+
+// changeOwn carries out a change that somebody signed in makes to their account
+// and that ends all of its sessions. session.ErrNotFound when theirs had ended.
+func (m *Machine) changeOwn(ctx context.Context, p Person, now time.Time, change func(*account.Account) error, e audit.Event) error {
+	err := m.Changer.Since(p.Session.Created).ChangeAccount(ctx, p.Account.ID, now, true, change, e)
+	if errors.Is(err, account.ErrEnded) {
+		return session.ErrNotFound
+	}
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package login
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
@@ -50,16 +49,9 @@ func (m *Machine) ChangePassword(ctx context.Context, c Client, p Person, at Pla
 		return none, Device{}, nil, err
 	}
 	now := m.since(p.Account)
-	e := m.event(c, audit.PasswordChanged, p.Account)
-	err = m.Changer.Since(p.Session.Created).ChangeAccount(ctx, p.Account.ID, now, true, choose(hash, now), e)
-	if errors.Is(err, account.ErrEnded) {
-		return none, Device{}, nil, session.ErrNotFound
-	}
-	if err != nil {
+	if err := m.changeOwn(ctx, p, now, choose(hash, now), m.event(c, audit.PasswordChanged, p.Account)); err != nil {
 		return none, Device{}, nil, err
 	}
-	m.Audit.Written(ctx, e)
-	_ = m.Revoke(ctx) // rows stay until done; the loop goes on
 	p.Token.PasswordAt = now
 	cred, err := m.replace(ctx, p, at, now)
 	return cred, Device{ID: NewID(), Account: p.Account.ID, Issued: now.Add(time.Microsecond)}, nil, err

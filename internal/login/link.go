@@ -78,7 +78,7 @@ func (m *Machine) UseEnrolLink(ctx context.Context, c Client, token string, pw s
 		return Flow{}, []Problem{*problem}, nil
 	}
 	used := m.event(c, audit.SetUpLinkUsed, a)
-	a, err = m.Links.UseLink(ctx, LinkHash(token), m.Now(), func(*account.Account) error { return nil }, used)
+	a, err = m.Links.UseLink(ctx, LinkHash(token), m.Now(), keepAccount, used)
 	if err != nil {
 		return Flow{}, nil, err
 	}

@@ -57,29 +57,6 @@ func (m *Machine) EndOwnSession(ctx context.Context, c Client, p Person, id sess
 	return account.ErrNotFound
 }
 
-// EndOtherSessions signs the account out everywhere but here, and forgets all
-// remembered browsers. It returns how many sessions ended; the browser that
-// asked gets a new one.
-func (m *Machine) EndOtherSessions(ctx context.Context, c Client, p Person, at Place) (session.Credential, int, error) {
-	open, err := m.Sessions.SessionsOf(ctx, p.Account.ID)
-	if err != nil {
-		return session.Credential{}, 0, err
-	}
-	now := m.since(p.Account)
-	e := m.event(c, audit.SessionsEndedElsewhere, p.Account)
-	err = m.Changer.Since(p.Session.Created).ChangeAccount(ctx, p.Account.ID, now, true, func(*account.Account) error { return nil }, e)
-	if errors.Is(err, account.ErrEnded) {
-		return session.Credential{}, 0, session.ErrNotFound
-	}
-	if err != nil {
-		return session.Credential{}, 0, err
-	}
-	m.Audit.Written(ctx, e)
-	_ = m.Revoke(ctx) // rows stay until done; the loop goes on
-	cred, err := m.replace(ctx, p, at, now)
-	return cred, len(open) - 1, err
-}
-
 // BeginTest starts a walk over the pages of a sign-in's second step, for
 // somebody signed in: it says whether a method works, or why not, and opens
 // nothing (SPEC E).

@@ -83,7 +83,7 @@ func (m *Machine) endFor(ctx context.Context, a account.Account, id session.ID) 
 // will not come again.
 func (m *Machine) endAllOf(ctx context.Context, a account.Account) error {
 	ctx = context.WithoutCancel(ctx)
-	err := m.Changer.ChangeAccount(ctx, a.ID, m.Now(), true, func(*account.Account) error { return nil })
+	err := m.Changer.ChangeAccount(ctx, a.ID, m.Now(), true, keepAccount)
 	if err == nil {
 		_ = m.Revoke(ctx) // tells the nodes; rows stay until done
 	}
