@@ -185,22 +185,20 @@ func TestCutConnectionRepeatsAMailOnceAtMost(t *testing.T) {
 // TestMailOfANodeThatWentAwayIsSentByAnother: once, whatever became of the first.
 func TestMailOfANodeThatWentAwayIsSentByAnother(t *testing.T) {
 	m := startMailed(t, nil)
-	app := started.current()
-	mailer := app.mailer
-	app.mailer = nil // the loop waits
-	time.Sleep(1500 * time.Millisecond)
-	m.happen(t, audit.FactorAdded)
-	store := app.engine.durable
-	now := time.Now()
-	if claimed, err := store.ClaimMails(t.Context(), now, mailLease, 1); err != nil || len(claimed) != 1 {
+	const soon = time.Hour // when it happens: until then the loop leaves it alone
+	at := time.Now().Add(soon)
+	store := started.current().engine.durable
+	if err := store.Append(t.Context(), audit.Event{Time: at, Name: audit.FactorAdded, Account: string(m.id)}); err != nil {
+		t.Fatal(err)
+	}
+	if claimed, err := store.ClaimMails(t.Context(), at, mailLease, 1); err != nil || len(claimed) != 1 {
 		t.Fatalf("%v %v", claimed, err)
 	}
-	app.mailer = mailer
-	m.later(t, time.Minute)
+	m.later(t, soon+time.Minute)
 	if n := len(m.server.Mails()); n != 0 {
 		t.Fatalf("%d mails while another node has it", n)
 	}
-	m.later(t, mailLease+time.Minute)
+	m.later(t, soon+mailLease+time.Minute)
 	if n := len(m.server.Mails()); n != 1 || len(m.events(t, audit.MailSent)) != 1 {
 		t.Errorf("%d mails", n)
 	}
