@@ -36,8 +36,9 @@ type browser struct {
 
 	scripts bool
 	mu      sync.Mutex
-	faults  []string // what the console, the policy and DevTools complain of
-	asked   []string // addresses asked for
+	faults  []string        // what the console, the policy and DevTools complain of
+	asked   []string        // addresses asked for
+	headers network.Headers // of the last document
 }
 
 // browserSetup is how Chromium is started.
@@ -164,6 +165,12 @@ func (b *browser) hear(event any) {
 		}
 	case *audits.EventIssueAdded:
 		fault = fmt.Sprintf("issue %s: %s", e.Issue.Code, raw(e.Issue.Details))
+	case *network.EventResponseReceived:
+		if e.Type == network.ResourceTypeDocument {
+			b.mu.Lock()
+			b.headers = e.Response.Headers
+			b.mu.Unlock()
+		}
 	case *network.EventRequestWillBeSent:
 		b.mu.Lock()
 		b.asked = append(b.asked, e.Request.URL)
@@ -206,6 +213,17 @@ func (b *browser) Asked() (asked []string) {
 	defer b.mu.Unlock()
 	asked, b.asked = b.asked, nil
 	return asked
+}
+
+// Headers are those that the page came with, by their names in lower case.
+func (b *browser) Headers() map[string]string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	headers := map[string]string{}
+	for name, value := range b.headers {
+		headers[strings.ToLower(name)], _ = value.(string)
+	}
+	return headers
 }
 
 // Clean fails the test if the browser complained of anything.
