@@ -2,9 +2,7 @@ package caddymodule
 
 import (
 	"context"
-	"net"
 	"net/url"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +30,7 @@ func startMailed(t *testing.T, misbehave func(*testtools.SMTPServer)) *mailed {
 	if misbehave != nil {
 		misbehave(server)
 	}
-	m := &mailed{server: server, commanded: startCommanded(t, "mail smtp://"+net.JoinHostPort(server.Host, strconv.Itoa(server.Port))+" {", "from it@example.com", "starttls off", "timeout 2s", "}")}
+	m := &mailed{server: server, commanded: startCommanded(t, "mail smtp://"+server.Address()+" {", "from it@example.com", "starttls off", "timeout 2s", "}")}
 	m.ok(t, "account", "add", "anna", "--email", "anna@example.com")
 	a, err := started.current().engine.durable.AccountByIdentifier(t.Context(), "anna")
 	if err != nil {

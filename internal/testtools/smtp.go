@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -131,6 +132,9 @@ func (s *SMTPServer) serve(t testing.TB, l net.Listener, config *tls.Config) {
 		<-done
 	})
 }
+
+// Address is the server's host and port.
+func (s *SMTPServer) Address() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
 
 // Refuse answers the next times a stage is reached with replies, one after
 // the other, and then no more. It can refuse EHLO, AUTH, MAIL, RCPT and the
