@@ -122,7 +122,7 @@ func (a *App) notMeToken(ctx context.Context, m account.Mail, now time.Time) (st
 	}
 	err = a.engine.durable.SealMail(ctx, m.ID, sealed, account.Link{
 		Hash: login.LinkHash(token), Account: m.Account, Purpose: account.LinkNotMe,
-		Created: m.At, Expires: now.Add(notMeLife), About: m.About, Method: m.Method,
+		Created: m.At, Expires: now.Add(notMeLife), About: m.About, Method: m.Method, Browser: m.Browser, Network: m.Network,
 	})
 	return token, err
 }

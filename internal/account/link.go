@@ -33,10 +33,13 @@ type Link struct {
 	Created time.Time
 	Expires time.Time
 	Used    time.Time // zero while unused
-	// About and Method name what a LinkNotMe is about: an event of the audit,
-	// and the method of a second factor, if one was concerned.
-	About  string
-	Method string
+	// About names what a LinkNotMe is about, an event of the audit; Method the
+	// method of a second factor, if one was concerned; Browser and Network are
+	// where it came from, "" for an operator.
+	About   string
+	Method  string
+	Browser string
+	Network string
 }
 
 // Usable reports whether the link still opens at now.

@@ -35,9 +35,9 @@ func (s *Store) createLink(ctx context.Context, q querier, l account.Link) error
 }
 
 func insertLink(ctx context.Context, q querier, l account.Link) error {
-	_, err := q.ExecContext(ctx, `INSERT INTO links (hash, account, purpose, created, expires, used, about, method)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (hash) DO NOTHING`,
-		l.Hash[:], l.Account, l.Purpose, micros(l.Created), micros(l.Expires), micros(l.Used), l.About, l.Method)
+	_, err := q.ExecContext(ctx, `INSERT INTO links (hash, account, purpose, created, expires, used, about, method, browser, network)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (hash) DO NOTHING`,
+		l.Hash[:], l.Account, l.Purpose, micros(l.Created), micros(l.Expires), micros(l.Used), l.About, l.Method, cleaned(l.Browser), cleaned(l.Network))
 	return err
 }
 
@@ -52,8 +52,8 @@ func (s *Store) Link(ctx context.Context, hash [32]byte, now time.Time) (l accou
 
 func usableLink(ctx context.Context, q querier, hash [32]byte, now time.Time) (account.Link, error) {
 	l := account.Link{Hash: hash}
-	err := q.QueryRowContext(ctx, `SELECT account, purpose, created, expires, used, about, method FROM links WHERE hash = $1`, hash[:]).
-		Scan(&l.Account, &l.Purpose, stamp{&l.Created}, stamp{&l.Expires}, stamp{&l.Used}, &l.About, &l.Method)
+	err := q.QueryRowContext(ctx, `SELECT account, purpose, created, expires, used, about, method, browser, network FROM links WHERE hash = $1`, hash[:]).
+		Scan(&l.Account, &l.Purpose, stamp{&l.Created}, stamp{&l.Expires}, stamp{&l.Used}, &l.About, &l.Method, &l.Browser, &l.Network)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !l.Usable(now) {
 		return account.Link{}, refuse(account.ErrNotFound)
 	}

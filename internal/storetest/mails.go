@@ -150,7 +150,7 @@ func mailLink(t *testing.T, s Durable) {
 	must(t, s.Append(ctx, event(audit.FactorAdded, a.ID)))
 	m := claim(t, s, now)[0]
 	l := newLink(a.ID, now)
-	l.Purpose, l.About, l.Method = account.LinkNotMe, "factor_added", "app"
+	l.Purpose, l.About, l.Method, l.Browser, l.Network = account.LinkNotMe, "factor_added", "app", "Firefox on Linux", "192.0.2.1"
 	must(t, s.SealMail(ctx, m.ID, []byte("sealed"), l))
 	got, err := s.Link(ctx, l.Hash, now)
 	must(t, err)

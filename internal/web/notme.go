@@ -21,7 +21,7 @@ func showNotMe(v *visit) error {
 	}
 	return v.show(http.StatusOK, pages.NotMe{
 		Frame: v.frame(), Token: v.tail, Username: a.Label(),
-		What: activity(audit.Event{Name: audit.Name(l.About), Method: l.Method, Time: l.Created}),
+		What: activity(audit.Event{Name: audit.Name(l.About), Method: l.Method, Time: l.Created, Browser: l.Browser, Network: l.Network}),
 	})
 }
 

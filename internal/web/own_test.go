@@ -41,7 +41,7 @@ func (s *site) makeLink(p *authtest.Person, purpose account.LinkPurpose) string 
 	token := secret.Token(32).Reveal()
 	s.Must(s.Durable.CreateLink(ctx, account.Link{
 		Hash: login.LinkHash(token), Account: p.ID, Purpose: purpose, Created: s.Clock.Now(), Expires: s.Clock.Now().Add(time.Hour),
-		About: string(audit.FactorAdded), Method: "app",
+		About: string(audit.FactorAdded), Method: "app", Browser: "Safari on iPhone", Network: "192.0.2.77",
 	}))
 	return token
 }
@@ -168,7 +168,7 @@ func TestItWasNotMeByTheRealPages(t *testing.T) {
 	s.Clock.Advance(time.Second)
 	token := s.makeLink(ann, account.LinkNotMe)
 	for range 3 {
-		wantSays(t, owner.Open("/not-me/"+token), said(t, "notme.title"), "ann@example.com")
+		wantSays(t, owner.Open("/not-me/"+token), said(t, "notme.title"), "ann@example.com", "Safari on iPhone", "192.0.2.77")
 	}
 	want(t, owner.Do(http.MethodHead, "/not-me/"+token, nil), http.StatusOK)
 	want(t, owner.Do(http.MethodPost, "/not-me/"+token, strings.NewReader(""), func(r *http.Request) {

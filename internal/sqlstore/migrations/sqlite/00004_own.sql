@@ -9,6 +9,8 @@ ALTER TABLE accounts ADD COLUMN language TEXT NOT NULL DEFAULT '';
 -- What a link of an e-mail is about.
 ALTER TABLE links ADD COLUMN about TEXT NOT NULL DEFAULT '';
 ALTER TABLE links ADD COLUMN method TEXT NOT NULL DEFAULT '';
+ALTER TABLE links ADD COLUMN browser TEXT NOT NULL DEFAULT '';
+ALTER TABLE links ADD COLUMN network TEXT NOT NULL DEFAULT '';
 CREATE INDEX links_expires ON links (expires);
 
 -- Browsers that are not asked for a second factor.
