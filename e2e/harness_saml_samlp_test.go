@@ -123,5 +123,5 @@ func installSAMLP(npm string) (string, error) {
 	}
 	// The lock file has the sum of every package.
 	sum := sha256.Sum256(lock)
-	return npmModules(npm, "samlp-"+hex.EncodeToString(sum[:8]), map[string][]byte{"package.json": manifest, "package-lock.json": lock}, "ci")
+	return testtools.NPMModules(npm, "samlp-"+hex.EncodeToString(sum[:8]), map[string][]byte{"package.json": manifest, "package-lock.json": lock}, "ci")
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"github.com/sallyport-auth/sallyport/internal/testtools"
 )
 
 var screenshots = flag.String("screenshots", "", "save pictures of every page, with every problem that it can show, in this folder")
@@ -50,6 +52,35 @@ func TestEveryPageFitsANarrowScreen(t *testing.T) {
 	}
 }
 
+// TestEveryPageIsAccessible: no violation of axe's rules, with all problems that
+// a page can show too. `make screenshots` asks the same of each problem alone.
+func TestEveryPageIsAccessible(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("starts a browser")
+	}
+	g := newGallery(t, lifelike, false)
+	for _, s := range []screen{{320, "light"}, {1280, "dark"}} {
+		g.on(s)
+		for name := range g.views {
+			g.accessible(name)
+		}
+	}
+}
+
+// accessible opens a view and fails the test where axe finds something.
+func (g *gallery) accessible(name string) {
+	g.t.Helper()
+	g.look(name, testtools.AxeSource(g.t)+"; ''") // not subject to the page's policy
+	found, err := chromedp.Run(g.tab, chromedp.Evaluate[[]string](testtools.AxeRun, chromedp.EvalAwaitPromise))
+	if err != nil {
+		g.t.Fatalf("%s: %v", name, err)
+	}
+	for _, violation := range found {
+		g.t.Errorf("%s: %s", name, violation)
+	}
+}
+
 // TestScreenshots takes pictures of everything (make screenshots); the folder
 // is for a look at them, side by side.
 func TestScreenshots(t *testing.T) {
@@ -63,6 +94,7 @@ func TestScreenshots(t *testing.T) {
 	for _, s := range []screen{{320, "light"}, {320, "dark"}, {1280, "light"}, {1280, "dark"}} {
 		g.on(s)
 		for name := range g.views {
+			g.accessible(name)
 			g.open(name)
 			g.picture(filepath.Join(*screenshots, name+"-"+strconv.FormatInt(s.width, 10)+"-"+s.scheme+".png"))
 		}

@@ -1,4 +1,4 @@
-package e2e
+package testtools
 
 import (
 	"fmt"
@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 )
 
-// npmModules is a folder node_modules that the arguments of npm made among the
+// NPMModules is a folder node_modules that the arguments of npm made among the
 // files: once, and then it is kept in the user's cache under the name, which
 // has to change with what is in it. No script of a package runs.
-func npmModules(npm, name string, files map[string][]byte, args ...string) (string, error) {
+func NPMModules(npm, name string, files map[string][]byte, args ...string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
