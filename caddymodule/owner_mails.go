@@ -22,8 +22,9 @@ const (
 	mailEvery   = time.Second
 	mailsAtOnce = 4
 	// mailLease is how long a node has a mail for itself, beyond the time that
-	// handing it over may take.
-	mailLease = 5 * time.Minute
+	// handing it over may take: for the database's answers, and clocks of nodes
+	// that differ. A mail that a crash interrupted goes on after it.
+	mailLease = time.Minute
 	// mostUnsure attempts may have sent it.
 	mostUnsure = 2
 )

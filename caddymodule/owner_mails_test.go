@@ -192,7 +192,7 @@ func TestMailOfANodeThatWentAwayIsSentByAnother(t *testing.T) {
 	if claimed, err := store.ClaimMails(t.Context(), at, mailLease, 1); err != nil || len(claimed) != 1 {
 		t.Fatalf("%v %v", claimed, err)
 	}
-	m.later(t, soon+time.Minute)
+	m.later(t, soon+mailLease/2)
 	if n := len(m.server.Mails()); n != 0 {
 		t.Fatalf("%d mails while another node has it", n)
 	}
