@@ -81,6 +81,30 @@ func (g *gallery) accessible(name string) {
 	}
 }
 
+// wider makes a page of one in a language that is read from right to left and
+// needs 40 % more room than English.
+const wider = `document.documentElement.dir = "rtl";
+	for (const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT); words.nextNode();) {
+		const word = words.currentNode;
+		if (word.data.trim() && !word.parentElement.closest("[translate=no]")) word.data = word.data.replace(/\S+/g, w => w + w.slice(0, Math.ceil(w.length * .4)));
+	}
+	`
+
+// TestEveryPageFitsANarrowScreenInAWiderLanguage: A11 of the assertions.
+func TestEveryPageFitsANarrowScreenInAWiderLanguage(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("starts a browser")
+	}
+	g := newGallery(t, lifelike, false)
+	g.on(screen{320, "light"})
+	for name := range g.views {
+		if found := g.look(name, wider+faults); found != "" {
+			t.Errorf("%s %s", name, found)
+		}
+	}
+}
+
 // TestScreenshots takes pictures of everything (make screenshots); the folder
 // is for a look at them, side by side.
 func TestScreenshots(t *testing.T) {
