@@ -111,7 +111,7 @@ func originalURL(r *http.Request) *url.URL {
 // password.
 func (v *guardVisit) owns(path string) bool {
 	return path == web.OwnPrefix || strings.HasPrefix(path, web.OwnPrefix+"/") ||
-		path == web.ChangePasswordPath && v.app.Portal == ""
+		v.app.Portal == "" && (path == web.ChangePasswordPath || path == web.NoSuchPath)
 }
 
 func isExtendedConnect(r *http.Request) bool {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -306,4 +307,19 @@ func (b *browser) ClickToSignOut(page string) {
 	b.t.Helper()
 	b.Open(page)
 	b.ClickTo("main form .main", "/signed-out")
+}
+
+// TestPasswordManagersAreToldWhatThereIsNot: Chromium believes in the address
+// for changing a password only where another one is a real 404, which it asks
+// for without cookies.
+func TestPasswordManagersAreToldWhatThereIsNot(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, startGateway(t, passwordHost, withApp(startApp(t))), "localhost")
+	const none = "/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200"
+	if got := c.Get(none, "Accept: */*", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: empty"); got.Status != http.StatusNotFound {
+		t.Errorf("%s: %d", none, got.Status)
+	}
+	if got := c.Get(none+"-either", "Accept: */*", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: empty"); got.Status != http.StatusUnauthorized {
+		t.Errorf("any other address is guarded: %d", got.Status)
+	}
 }

@@ -12,6 +12,12 @@ import (
 // host that people sign in on.
 const ChangePasswordPath = "/.well-known/change-password"
 
+// NoSuchPath is asked for beside it, without cookies, to learn whether a host
+// says what it does not have (W3C, "Detecting the reliability of HTTP status
+// codes"). Chromium goes to the host's root where the answer is not 404, so it
+// must be neither the guard's 401 nor what an app says.
+const NoSuchPath = "/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200"
+
 // toChangePassword only redirects, as that document asks for.
 func toChangePassword(v *visit) error { return v.to("/account/security/password") }
 
