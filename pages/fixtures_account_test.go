@@ -24,7 +24,8 @@ func recent(w sample, kinds ...string) []Activity {
 	for i, kind := range kinds {
 		list = append(list, Activity{Kind: kind, When: at.Add(-time.Duration(i) * time.Hour), Browser: w.browser, Network: w.network})
 	}
-	list[len(list)-1].Browser, list[len(list)-1].Network = "", ""
+	last := &list[len(list)-1]
+	last.Browser, last.Network, last.Support = "", "", true
 	return list
 }
 

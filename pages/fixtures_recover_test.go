@@ -6,7 +6,7 @@ func recoverFixtures(w sample) []fixture {
 	forgotten := Recover{Frame: frame, Username: w.account}
 	choose := NewPassword{frame, w.token, w.account, 12}
 	what := Activity{Kind: ActivityFactorAdded, Method: MethodApp, When: at, Browser: w.browser, Network: w.network}
-	support := Activity{Kind: ActivityStepReset, When: at}
+	support := Activity{Kind: ActivityStepReset, When: at, Support: true}
 	none := func(name string, view View) fixture { return fixture{name, view, nil, nil} }
 
 	return []fixture{
@@ -28,6 +28,7 @@ func recoverFixtures(w sample) []fixture {
 		},
 		none("recoverproblem", RecoverProblem{frame}),
 		none("notme", NotMe{frame, w.token, w.account, what}),
+		none("notme-somewhere", NotMe{frame, w.token, w.account, Activity{Kind: ActivitySignedIn, When: at}}),
 		none("notme-support", NotMe{frame, w.token, w.account, support}),
 		none("notmedone", NotMeDone{frame, ""}),
 		none("notmedone-org", NotMeDone{frame, w.org}),

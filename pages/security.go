@@ -75,10 +75,14 @@ func (l *language) activity(a Activity) (template.HTML, error) {
 	return l.sentence(l.about("activity."+a.Kind, a.Method), nil)
 }
 
-// activityWhere is when and from where, or that it was support.
+// activityWhere is when and from where, as far as it is known, or that it was
+// support.
 func (l *language) activityWhere(a Activity) (template.HTML, error) {
-	if a.Browser == "" && a.Network == "" {
+	switch {
+	case a.Support:
 		return l.sentence("activity.support", Args{"when": a.When})
+	case a.Browser == "" && a.Network == "":
+		return l.sentence("activity.when", Args{"when": a.When})
 	}
 	browser, err := l.browserName(a.Browser)
 	if err != nil {

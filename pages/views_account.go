@@ -105,9 +105,10 @@ type Activity struct {
 	// Method is the MethodApp, … that was concerned, "" for none.
 	Method string
 	When   time.Time
-	// Browser and Network are where it came from, "" where it came from
-	// nowhere: an operator did it.
+	// Browser and Network are where it came from, both "" where nobody knows.
 	Browser, Network string
+	// Support says that an operator did it; then it came from nowhere.
+	Support bool
 }
 
 // What can happen to an account, as its owner is told.

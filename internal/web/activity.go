@@ -77,7 +77,9 @@ func (v *visit) recent() ([]pages.Activity, error) {
 
 func activity(e audit.Event) pages.Activity {
 	a := pages.Activity{Kind: cmp.Or(activities[e.Name], mailed[e.Name]), Method: shownMethod(e.Method), When: e.Time}
-	if e.Actor == "" { // an operator's place is not the owner's to know
+	// These two are never the owner's own doing.
+	a.Support = e.Actor != "" || e.Name == audit.SecondFactorReset || e.Name == audit.RecoveryStarted
+	if !a.Support { // an operator's place is not the owner's to know
 		a.Browser, a.Network = e.Browser, e.Network
 	}
 	return a
