@@ -63,13 +63,13 @@ func startCluster(t *testing.T, engine, limits string) cluster {
 }
 
 // startClusterOf is startCluster with more options.
-func startClusterOf(t *testing.T, engine, limits, options string) cluster {
+func startClusterOf(t *testing.T, engine, limits, options string, more ...gatewayOption) cluster {
 	t.Helper()
 	c := cluster{app: startApp(t)}
 	text := strings.Replace(clustered, "{$LIMITS}", "limits {\n forms 100000 1m\n "+limits+"\n}\n"+options, 1)
 	if engine == "embedded" {
 		text = strings.NewReplacer("{$STORES}", "", "{$KEYS}", "").Replace(text)
-		g := startGateway(t, text, withApp(c.app), withHTTPS(nodeIP()))
+		g := startGateway(t, text, append(more, withApp(c.app), withHTTPS(nodeIP()))...)
 		c.nodes = [2]*gateway{g, g}
 		return c
 	}
@@ -84,8 +84,8 @@ func startClusterOf(t *testing.T, engine, limits, options string) cluster {
 				g.Port = port
 			}
 		}
-		c.nodes[i] = startGateway(t, text, withApp(c.app), withHTTPS(nodeIP()), samePort,
-			withEnv("DATABASE", dsn), withEnv("REDIS", c.redis.Addr), withEnv("RING", ring))
+		c.nodes[i] = startGateway(t, text, append(more, withApp(c.app), withHTTPS(nodeIP()), samePort,
+			withEnv("DATABASE", dsn), withEnv("REDIS", c.redis.Addr), withEnv("RING", ring))...)
 		port = c.nodes[i].Port
 	}
 	return c

@@ -66,8 +66,12 @@ type SMTPServer struct {
 	RootsFile string
 
 	options SMTPOptions
+	server  *smtp.Server
+	wrap    func(net.Listener) net.Listener // TLS, where it begins with the first byte
 
 	mu       sync.Mutex
+	door     net.Listener
+	serving  sync.WaitGroup
 	refusals map[SMTPStage][]SMTPReply
 	faults   map[SMTPStage]smtpFault
 	mails    []ReceivedMail
@@ -94,7 +98,7 @@ func SMTP(t testing.TB, o SMTPOptions) *SMTPServer {
 	}
 	certificate, roots, file := newAuthority(t, o.Names)
 	s.Roots, s.RootsFile = roots, file
-	s.serve(t, smtpListener{l, s}, &tls.Config{
+	s.serve(t, l, &tls.Config{
 		Certificates: []tls.Certificate{certificate}, MaxVersion: o.MaxTLS,
 		// A ticket would be one write more, which smtpConn counts.
 		SessionTicketsDisabled: true,
@@ -115,26 +119,50 @@ func (s *SMTPServer) serve(t testing.TB, l net.Listener, config *tls.Config) {
 	server.ErrorLog = log.New(io.Discard, "", 0)
 	server.EnableSMTPUTF8 = s.options.UTF8
 	server.AllowInsecureAuth = s.options.NoTLS
+	s.wrap = func(l net.Listener) net.Listener { return l }
 	switch {
 	case s.options.ImplicitTLS:
-		l = tls.NewListener(l, config)
+		s.wrap = func(l net.Listener) net.Listener { return tls.NewListener(l, config) }
 	case !s.options.NoTLS:
 		server.TLSConfig = config
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(l) // it ends when the server is closed
-	}()
+	s.server = server
+	s.open(l)
 	t.Cleanup(func() {
 		s.release() // or closing would wait for those that are silent
 		_ = server.Close()
-		<-done
+		s.Away() // Serve may not have begun, so that the server does not know of the door
+		s.serving.Wait()
 	})
 }
 
 // Address is the server's host and port.
 func (s *SMTPServer) Address() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
+
+func (s *SMTPServer) open(l net.Listener) {
+	s.mu.Lock()
+	s.door = l
+	s.mu.Unlock()
+	s.serving.Go(func() { _ = s.server.Serve(s.wrap(smtpListener{l, s})) }) // it ends when the listener is closed
+}
+
+// Away stops listening, so that connections are refused; those that there are
+// stay. Back listens at the same port again.
+func (s *SMTPServer) Away() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.door.Close()
+}
+
+// Back ends what Away began.
+func (s *SMTPServer) Back(t testing.TB) {
+	t.Helper()
+	l, err := net.Listen("tcp", s.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.open(l)
+}
 
 // Refuse answers the next times a stage is reached with replies, one after
 // the other, and then no more. It can refuse EHLO, AUTH, MAIL, RCPT and the

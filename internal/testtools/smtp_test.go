@@ -3,6 +3,7 @@ package testtools
 import (
 	"crypto/tls"
 	"errors"
+	"net"
 	"net/smtp"
 	"net/textproto"
 	"strconv"
@@ -74,6 +75,24 @@ func TestMailServerKeepsWhatItTakes(t *testing.T) {
 	stages := []SMTPStage{SMTPGreeting, SMTPHello, SMTPStartTLS, SMTPHello, SMTPAuth, SMTPMail, SMTPRcpt, SMTPContent, SMTPDot}
 	if diff := cmp.Diff(stages, s.Stages()); diff != "" {
 		t.Errorf("stages: -want +got\n%s", diff)
+	}
+}
+
+func TestMailServerGoesAwayAndComesBack(t *testing.T) {
+	t.Parallel()
+	for _, s := range []*SMTPServer{SMTP(t, SMTPOptions{}), SMTP(t, SMTPOptions{ImplicitTLS: true})} {
+		s.Away()
+		if c, err := net.Dial("tcp", net.JoinHostPort(s.Host, strconv.Itoa(s.Port))); err == nil {
+			c.Close()
+			t.Error("it is still there")
+		}
+		s.Back(t)
+		if s.options.ImplicitTLS {
+			continue // give begins in clear
+		}
+		if err := give(s, nil); err != nil || len(s.Mails()) != 1 {
+			t.Errorf("back again: %v, %d mails", err, len(s.Mails()))
+		}
 	}
 }
 
