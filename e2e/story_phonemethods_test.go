@@ -105,7 +105,7 @@ func TestOfferedAppTakesThePhonesPlace(t *testing.T) {
 	if ways := strings.Join(b.Texts("h3"), ", "); !strings.Contains(ways, "Authenticator app") || !strings.Contains(ways, "Phone number ending in 23") {
 		t.Errorf("the ways are %s", ways)
 	}
-	remove := b.eval("[...document.querySelectorAll('a')].find(a => a.innerText === 'Remove phone number').href")
+	remove := b.eval("[...document.querySelectorAll('a')].find(a => a.textContent === 'Remove phone number').href")
 	g.Reload(config("1s"))
 	for deadline := time.Now().Add(20 * time.Second); b.Heading() != "Confirm it's you" && time.Now().Before(deadline); {
 		b.Open(remove) // until the proofs of the sign-in are stale
