@@ -144,7 +144,7 @@ func walkPhoneStates(t *testing.T, scripts bool) {
 	b.EnterSent("text", line.Code(), at("/"))
 	b.Open(at(security))
 	w.look("phone security beside an app")
-	remove := b.eval("[...document.querySelectorAll('a')].find(a => a.innerText === 'Remove phone number').href")
+	remove := b.eval("[...document.querySelectorAll('a')].find(a => a.textContent === 'Remove phone number').href")
 	b.Open(remove)
 	w.look("phone remove beside an app")
 	b.Open(at(security + "/phone"))
@@ -153,7 +153,7 @@ func walkPhoneStates(t *testing.T, scripts bool) {
 	b.Type("#code", line.Code())
 	b.ClickTo("form[action$='/confirm'] .main", security)
 	w.look("phone changed")
-	remove = b.eval("[...document.querySelectorAll('a')].find(a => a.innerText === 'Remove phone number').href")
+	remove = b.eval("[...document.querySelectorAll('a')].find(a => a.textContent === 'Remove phone number').href")
 	g.Reload(config(sender, "10m", "50", "1s"))
 	for deadline := time.Now().Add(20 * time.Second); b.Heading() != "Confirm it's you" && time.Now().Before(deadline); {
 		b.Open(remove)
