@@ -69,7 +69,7 @@ func fixtures(w sample) []fixture {
 	choose := VerifyChoose{Frame: flow, Choices: choices}
 	app := VerifyApp{Frame: flow, Hint: true, OtherWays: true}
 	backup := VerifyBackup{Frame: flow, OtherWays: true}
-	setUp := SetUpChoose{flow, true, w.app, []Choice{{Method: MethodApp, Checked: true}, {Method: MethodPhone}}, ""}
+	setUp := SetUpChoose{flow, true, w.app, []Choice{{Method: MethodApp, Checked: true}, {Method: MethodPhone}}, "", false, nil}
 	setUpApp := SetUpApp{
 		Frame: flow, QR: testPNG(), Key: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
 		URI:   "otpauth://totp/Example:ann?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Example",
@@ -105,6 +105,8 @@ func fixtures(w sample) []fixture {
 		{"setup-forced", SetUpChoose{Frame: flow, Forced: true, App: w.app}, nil, nil},
 		{"setup-forced-unnamed", SetUpChoose{Frame: flow, Forced: true}, nil, nil},
 		{"setup-free", SetUpChoose{Frame: account}, nil, nil},
+		{"setup-another", SetUpChoose{Frame: account, Another: true}, nil, nil},
+		{"setup-replace", SetUpChoose{Frame: account, Another: true, Old: &Method{ID: "a1", Kind: MethodApp, Name: w.label, Added: at}}, nil, nil},
 		{"setupapp", setUpApp, func(p ...Problem) View { setUpApp.Problems = p; return setUpApp }, []Problem{wrong, {"label", LabelLong, Args{"n": 40}}}},
 		{"setupapp-free", SetUpApp{Frame: account, Key: "JBSWY3DP"}, nil, nil},
 		{"codes", codes, func(p ...Problem) View { codes.Problems = p; return codes }, []Problem{{"saved", SavedEmpty, nil}}},

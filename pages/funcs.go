@@ -82,6 +82,16 @@ func (v Failure) variant() string     { return v.Kind }
 func (v RemoveMethod) variant() string { return v.Method.variant() }
 func (v RenameMethod) variant() string { return v.Method.variant() }
 
+func (v SetUpChoose) variant() string {
+	switch {
+	case v.Old != nil:
+		return "replace"
+	case v.Another:
+		return "another"
+	}
+	return "first"
+}
+
 func (m Method) variant() string {
 	if m.Kind == MethodPhone {
 		return MethodPhone

@@ -16,6 +16,10 @@ type SetUpChoose struct {
 	Choices []Choice
 	// Post is where the form goes, "" for {base}/set-up.
 	Post string
+	// Another says that the account has a method already; Old is the
+	// authenticator that the new one replaces, nil for none.
+	Another bool
+	Old     *Method
 }
 
 // SetUpApp shows the key of a new authenticator and asks for its first code.

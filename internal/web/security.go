@@ -140,9 +140,19 @@ func showAddApp(v *visit) error {
 	if !v.Machine.Fresh(*v.person) {
 		return login.ErrStale
 	}
-	return v.show(http.StatusOK, pages.SetUpChoose{
+	view := pages.SetUpChoose{
 		Frame: v.frame(), Post: "/account/security/app" + slash(v.tail), Choices: []pages.Choice{{Method: pages.MethodApp, Checked: true}},
-	})
+		Another: len(v.person.Factors.Of(account.KindApp)) > 0,
+	}
+	if v.tail != "" {
+		f, ok := v.person.Factors.ByID(v.tail)
+		if !ok || f.Kind != account.KindApp {
+			return errNotFound
+		}
+		old := v.method(f, v.person.Factors)
+		view.Old = &old
+	}
+	return v.show(http.StatusOK, view)
 }
 
 // slash puts a slash before what is not empty.
