@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -166,7 +167,7 @@ func (b *browser) hear(event any) {
 	case *audits.EventIssueAdded:
 		fault = fmt.Sprintf("issue %s: %s", e.Issue.Code, raw(e.Issue.Details))
 	case *network.EventResponseReceived:
-		if e.Type == network.ResourceTypeDocument {
+		if e.Type == network.ResourceTypeDocument && e.Response.Status != http.StatusNoContent { // after which the page stays
 			b.mu.Lock()
 			b.headers = e.Response.Headers
 			b.mu.Unlock()
