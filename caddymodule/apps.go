@@ -2,8 +2,10 @@ package caddymodule
 
 import (
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/access"
 	"github.com/sallyport-auth/sallyport/internal/account"
@@ -18,8 +20,8 @@ func (a *App) settle() {
 	lowest, highest := session.LevelSecondFactor, session.LevelNone
 	for _, g := range a.guards {
 		for _, o := range append(g.allOptions(), g.site) {
-			level := o.Require
-			if level == session.LevelNone || o.Provider != "" { // a provider's sign-in is a full one
+			level := o.Level()
+			if o.Provider != "" { // a provider's sign-in is a full one
 				level = session.LevelSecondFactor
 			}
 			lowest, highest = min(lowest, level), max(highest, level)
@@ -29,14 +31,20 @@ func (a *App) settle() {
 	a.machine.Settings.MayTurnOff = highest == session.LevelPassword
 }
 
-// Open lists the apps that a person may open, for the portal's home: signed in
-// at that provider, "" for here. Apps that want another provider are nothing to
-// them. Sites with a wildcard have no address to link to.
-func (a *App) Open(of account.Account, provider string) []pages.App {
-	p := access.Person{Name: of.Name, Email: of.Email, Groups: of.Groups, Provider: provider}
+// Open lists the apps that a person may open from where they are, for the
+// portal's home: signed in at that provider, "" for here. Apps that want
+// another provider are nothing to them. Sites with a wildcard have no address
+// to link to.
+func (a *App) Open(of account.Account, provider string, client netip.Addr) []pages.App {
+	now := time.Now()
+	v := access.Visitor{
+		Person: access.Person{Name: of.Name, Email: of.Email, Groups: of.Groups, Provider: provider},
+		Level:  session.LevelSecondFactor, PasswordAt: now, FactorAt: now, // what is missing, they are asked for
+		Client: client, Now: now,
+	}
 	var apps []pages.App
 	for _, g := range a.guards {
-		if !g.site.Decide(p, session.LevelSecondFactor).Allowed {
+		if !g.site.Decide(v).Allowed {
 			continue
 		}
 		for _, h := range g.hosts {

@@ -71,13 +71,15 @@ func tokenMatcher(h httpcaddyfile.Helper) matcherOf {
 //	    provider <saml name>
 //	    allow    account|group|email_domain <value>…
 //	    deny     account|group|email_domain <value>…
+//	    network  <CIDR|private_ranges>…
+//	    reauthenticate <duration>
 //
 //	<matcher> := /path* | @name | {
 //	    <inline matcher set>
 //	}
 //
-// header_names, cors_origins, websocket_origins, allow, deny and rule may
-// repeat. Here, away from a site, no `@name` is known.
+// header_names, cors_origins, websocket_origins, allow, deny, network and rule
+// may repeat. Here, away from a site, no `@name` is known.
 func (g *Guard) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return g.unmarshal(d, tokenMatcher(httpcaddyfile.Helper{}))
 }
@@ -131,6 +133,8 @@ func accessOptions(a *Access) []option {
 		{name: "provider", usage: "provider <saml name>", min: 1, max: 1, set: a.setProvider},
 		{name: "allow", usage: "allow account|group|email_domain <value>…", min: 2, max: -1, many: true, set: a.Allow.set},
 		{name: "deny", usage: "deny account|group|email_domain <value>…", min: 2, max: -1, many: true, set: a.Deny.set},
+		{name: "network", usage: "network <CIDR|private_ranges>…", min: 1, max: -1, many: true, set: list(&a.Network, checkNetwork)},
+		{name: "reauthenticate", usage: "reauthenticate <duration>", min: 1, max: 1, set: a.setReauthenticate},
 	}
 }
 
@@ -138,6 +142,13 @@ func accessOptions(a *Access) []option {
 func (a *Access) setProvider(v *values) {
 	a.Provider = v.args[0]
 	if problem := checkSAMLName(a.Provider); problem != "" {
+		v.fault("%s", problem)
+	}
+}
+
+func (a *Access) setReauthenticate(v *values) {
+	v.duration(v.args[0], &a.Reauthenticate)
+	if problem := checkReauthenticate(a.Reauthenticate); a.Reauthenticate != 0 && problem != "" {
 		v.fault("%s", problem)
 	}
 }

@@ -47,6 +47,14 @@ func (a Access) faults(f *finder, under string) {
 		f.checkAll(join(under, p.name), p.people.Group, checkGroup)
 		f.checkAll(join(under, p.name), p.people.EmailDomain, checkEmailDomain)
 	}
+	for _, n := range a.Network { // an empty one, of JSON, would hold no address
+		if problem := checkNetwork(n); problem != "" && !isPlaceholder(n) {
+			f.fault(join(under, "network"), "%s", problem)
+		}
+	}
+	if problem := checkReauthenticate(a.Reauthenticate); a.Reauthenticate != 0 && problem != "" {
+		f.fault(join(under, "reauthenticate"), "%s", problem)
+	}
 }
 
 func (r Rule) faults(f *finder, path string) {
@@ -67,7 +75,7 @@ func (r Rule) faults(f *finder, path string) {
 }
 
 func (a Access) empty() bool {
-	return a.Require == "" && a.Provider == "" && a.Allow.empty() && a.Deny.empty()
+	return a.Require == "" && a.Provider == "" && a.Allow.empty() && a.Deny.empty() && len(a.Network) == 0 && a.Reauthenticate == 0
 }
 
 func (p People) empty() bool {

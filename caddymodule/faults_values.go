@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"golang.org/x/net/idna"
 	"golang.org/x/text/language"
 
@@ -172,6 +174,37 @@ func checkEmailDomain(s string) string {
 		return fmt.Sprintf("%q is not a domain; write one like example.com", s)
 	}
 	return checkHostname(s)
+}
+
+// checkNetwork: a CIDR, or the word for those that are not of the internet.
+func checkNetwork(s string) string {
+	if s == privateRanges {
+		return ""
+	}
+	p, err := netip.ParsePrefix(s)
+	if addr, e := netip.ParseAddr(s); err != nil && e == nil && addr.Zone() == "" {
+		return fmt.Sprintf("%q has no length; write %s/%d", s, addr, addr.BitLen())
+	}
+	switch {
+	case err != nil:
+		return fmt.Sprintf("%q is not a network; write one like 192.0.2.0/24 or 2001:db8::/32, or `private_ranges`", s)
+	case p.Addr().Is4In6():
+		return fmt.Sprintf("%q is IPv4 written as IPv6; write it as IPv4", s)
+	case p != p.Masked():
+		return fmt.Sprintf("%q is an address within a network; write %s", s, p.Masked())
+	}
+	return ""
+}
+
+// leastReauthenticate leaves time for the way to the app; a provider's clock
+// may be up to a minute off as well.
+const leastReauthenticate = time.Minute
+
+func checkReauthenticate(d caddy.Duration) string {
+	if time.Duration(d) < leastReauthenticate {
+		return fmt.Sprintf("%s is too short to come back in; write 1m or more", time.Duration(d))
+	}
+	return ""
 }
 
 // reservedHeaders carry the request itself; as an identity header, one of

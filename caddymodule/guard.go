@@ -3,8 +3,12 @@ package caddymodule
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -23,6 +27,9 @@ type guardRuntime struct {
 	alone []access.Options // site, for when no rule matches
 	rules []guardRule
 	names []string // identity headers, ours and the default ones
+	// networked: some option asks where a person is.
+	networked     bool
+	warnForwarded *sync.Once
 }
 
 // Provision checks the settings and borrows the app.
@@ -40,7 +47,11 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 	g.app.borrowed = append(g.app.borrowed, g)
 	g.app.unresolved = append(g.app.unresolved, unresolved...)
 	g.names = identityHeaders(g.HeaderNames)
-	return g.provisionRules(ctx)
+	if err := g.provisionRules(ctx); err != nil {
+		return err
+	}
+	g.networked, g.warnForwarded = g.asksNetwork(), new(sync.Once)
+	return nil
 }
 
 // ServeHTTP lets a request through, with the person's identity, or answers it.
@@ -48,12 +59,13 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
 	a := arrive(r)
+	client := g.clientAddr(r, a, trusted)
 	// What the client says about who it is goes first, on every path.
 	access.StripRequest(r, g.names, trusted)
 	if err := g.app.place(); err != nil && g.app.engine == nil { // its Start refuses in a moment
 		return notServing(w)
 	}
-	v := &guardVisit{Guard: g, w: w, r: r, arrival: a, next: next, original: originalURL(r)}
+	v := &guardVisit{Guard: g, w: w, r: r, arrival: a, client: client, next: next, original: originalURL(r)}
 	err := v.serve()
 	if err == nil || v.passed {
 		return err
@@ -125,6 +137,7 @@ type guardVisit struct {
 	r        *http.Request
 	original *url.URL
 	arrival  web.Arrival
+	client   netip.Addr // as networks are compared
 	next     caddyhttp.Handler
 	passed   bool // the app has it
 }
@@ -144,28 +157,33 @@ func (v *guardVisit) guard() error {
 	if err != nil && !errors.Is(err, session.ErrNotFound) {
 		return v.report("store unavailable", func() error { return v.refuseUnavailable(err, kind) })
 	}
+	if earlyData(v.r) && (unsafeMethod(v.r.Method) || slices.ContainsFunc(options, access.Options.Networked)) {
+		return v.report("early data", v.refuseEarly)
+	}
+	if slices.ContainsFunc(options, func(o access.Options) bool { return !o.Inside(v.client) }) {
+		return v.report("network", func() error { return v.refuseNetwork(kind) })
+	}
 	if kind == access.Preflight {
 		return v.preflight()
 	}
 	if kind == access.WebSocket && !v.originAllowed() {
 		return v.report("websocket origin", v.refuseOrigin)
 	}
-	if earlyData(v.r) && unsafeMethod(v.r.Method) {
-		return v.report("early data", v.refuseEarly)
-	}
 	if entry == nil {
 		return v.report("not signed in", func() error { return v.refuseSignedOut(kind, needed(options)) })
 	}
-	d := access.DecideAll(options, person(entry), entry.Token.Level)
+	d := access.DecideAll(options, v.visitor(entry))
 	switch {
-	case d.Denied:
+	case d.Allowed:
+		return v.pass(entry)
+	case d.Denied != access.NotDenied:
 		return v.report("not allowed", func() error { return v.refuseDenied(entry, kind) })
-	case d.NeedProvider != "":
-		return v.report("needs provider "+d.NeedProvider, func() error { return v.refuseSignedOut(kind, needed(options)) })
-	case !d.Allowed:
-		return v.report("needs "+d.NeedLevel.String(), func() error { return v.refuseSignedOut(kind, needed(options)) })
 	}
-	return v.pass(entry)
+	return v.report("needs "+d.Need(), func() error {
+		needs := needed(options)
+		needs.renew = d.NeedFresh > 0
+		return v.refuseSignedOut(kind, needs)
+	})
 }
 
 // entry finds the session that the request's cookie proves; nil with
@@ -192,14 +210,21 @@ func (v *guardVisit) entry() (*session.Entry, error) {
 	return entry, nil
 }
 
-func person(e *session.Entry) access.Person {
-	return access.Person{Name: e.Account.Name, Email: e.Account.Email, Groups: e.Account.Groups, Provider: e.Provider}
+// visitor is who asks, by the server's record.
+func (v *guardVisit) visitor(e *session.Entry) access.Visitor {
+	return access.Visitor{
+		Person: access.Person{Name: e.Account.Name, Email: e.Account.Email, Groups: e.Account.Groups, Provider: e.Provider},
+		Level:  e.Token.Level, PasswordAt: e.Token.PasswordAt, FactorAt: e.Token.FactorAt,
+		Client: v.client, Now: time.Now(),
+	}
 }
 
 // demand is what a sign-in has to be.
 type demand struct {
 	level    session.Level
-	provider string // where alone, "" for anywhere
+	provider string        // where alone, "" for anywhere
+	fresh    time.Duration // how long ago at most, 0 for any time
+	renew    bool          // that alone is missing
 }
 
 // needed is what a sign-in has to be for all of the options. Where they name
@@ -207,12 +232,11 @@ type demand struct {
 func needed(options []access.Options) demand {
 	var need demand
 	for _, o := range options {
-		level := o.Require
-		if level == session.LevelNone {
-			level = session.LevelSecondFactor
-		}
-		need.level = max(need.level, level)
+		need.level = max(need.level, o.Level())
 		or(&need.provider, o.Provider)
+		if o.Reauthenticate > 0 && (need.fresh == 0 || o.Reauthenticate < need.fresh) {
+			need.fresh = o.Reauthenticate
+		}
 	}
 	return need
 }

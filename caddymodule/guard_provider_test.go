@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -150,7 +151,7 @@ func TestHomeListsTheAppsOfTheProvider(t *testing.T) {
 	g.must(err)
 	for provider, want := range map[string][]string{"": {"all"}, "partner": {"all", "partner"}, "other": {"all"}, "unknown": {"all"}} {
 		var names []string
-		for _, a := range app.Open(alice, provider) {
+		for _, a := range app.Open(alice, provider, netip.Addr{}) {
 			names = append(names, a.Name)
 		}
 		slices.Sort(names)

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -39,6 +40,9 @@ func (v *guardVisit) refuseSignedOut(kind access.RequestKind, needs demand) erro
 		return nil
 	}
 	v.corsHeaders()
+	if needs.renew {
+		return v.problem(http.StatusUnauthorized, "proof_too_old", "Confirm that it is you to continue")
+	}
 	return v.problem(http.StatusUnauthorized, "sign_in_required", "Sign in to continue")
 }
 
@@ -62,7 +66,7 @@ func (v *guardVisit) signInAddress(uri string, needs demand) (string, error) {
 	}
 	wish, err := v.app.web.SealWish(login.Wish{
 		Host: v.arrival.Host, Secure: v.arrival.Secure, URI: web.LocalPath(uri), Binding: binding,
-		Needs: needs.level, Provider: needs.provider, Title: v.title(), Expires: time.Now().Add(web.WishLife),
+		Needs: needs.level, Provider: needs.provider, Fresh: needs.fresh, Title: v.title(), Expires: time.Now().Add(web.WishLife),
 	})
 	if err != nil {
 		return "", err
@@ -100,7 +104,25 @@ func (v *guardVisit) refuseDenied(e *session.Entry, kind access.RequestKind) err
 		})
 	}
 	v.corsHeaders()
-	return v.problem(http.StatusForbidden, "not_allowed", e.Account.Name+" may not open "+v.title())
+	return v.problemWith(http.StatusForbidden, "not_allowed", e.Account.Name+" may not open "+v.title(), map[string]any{
+		"account": e.Account.Name, "app": v.title(), "support": v.app.Support,
+	})
+}
+
+// refuseNetwork tells anybody, signed in or not, that this is not opened from
+// where they are.
+func (v *guardVisit) refuseNetwork(kind access.RequestKind) error {
+	v.arrival = withID(v.arrival, v.r)
+	v.noStore()
+	switch kind {
+	case access.Navigation, access.NavigationPost, access.Frame:
+		return v.page(http.StatusForbidden, pages.WrongNetwork{Frame: v.frame(), App: v.title(), Address: v.arrival.Client.String()})
+	case access.Preflight: // a browser shows nobody what it says
+		v.w.WriteHeader(http.StatusForbidden)
+		return nil
+	}
+	v.corsHeaders()
+	return v.problem(http.StatusForbidden, "network_not_allowed", v.title()+" is not opened from "+v.arrival.Client.String())
 }
 
 // refuseUnavailable answers while a store is away: never a request through,
@@ -204,13 +226,18 @@ func (v *guardVisit) originListed() bool {
 
 // problem is the answer to a program (RFC 9457).
 func (v *guardVisit) problem(status int, kind, title string) error {
+	return v.problemWith(status, kind, title, map[string]any{})
+}
+
+// problemWith adds members of the kind's own; empty ones are left out.
+func (v *guardVisit) problemWith(status int, kind, title string, members map[string]any) error {
+	maps.DeleteFunc(members, func(_ string, value any) bool { return value == "" })
+	members["type"], members["title"], members["status"] = "urn:sallyport:"+kind, title, status
+	members["sign_in"], members["request_id"] = v.arrival.Origin()+"/", v.arrival.RequestID
 	v.w.Header().Set("Content-Type", "application/problem+json")
 	v.w.WriteHeader(status)
 	// A client that went away is no fault of ours.
-	_ = json.NewEncoder(v.w).Encode(map[string]any{
-		"type": "urn:sallyport:" + kind, "title": title, "status": status,
-		"sign_in": v.arrival.Origin() + "/", "request_id": v.arrival.RequestID,
-	})
+	_ = json.NewEncoder(v.w).Encode(members)
 	return nil
 }
 

@@ -264,6 +264,13 @@ func (g *gateway) signedIn(level session.Level, hosts ...string) change {
 // signedInAt is signedIn, at an identity provider.
 func (g *gateway) signedInAt(sso *session.SSO, level session.Level, hosts ...string) change {
 	g.t.Helper()
+	return g.proved(sso, level, 0, 0, hosts...)
+}
+
+// proved is signedInAt, with a password and a factor that were proved some time
+// ago.
+func (g *gateway) proved(sso *session.SSO, level session.Level, password, factor time.Duration, hosts ...string) change {
+	g.t.Helper()
 	ctx, e, now := context.Background(), started.current().engine, time.Now()
 	a, err := e.durable.AccountByIdentifier(ctx, "alice")
 	g.must(err)
@@ -275,7 +282,8 @@ func (g *gateway) signedInAt(sso *session.SSO, level session.Level, hosts ...str
 		c := session.NewCredential(s.ID)
 		creds = append(creds, c)
 		s.Tokens = append(s.Tokens, session.Token{
-			Hash: c.Hash(), Purpose: session.ForApp, Host: h, Level: level, PasswordAt: now, FactorAt: now, Issued: now,
+			Hash: c.Hash(), Purpose: session.ForApp, Host: h, Level: level, Issued: now,
+			PasswordAt: now.Add(-password), FactorAt: now.Add(-factor),
 		})
 	}
 	g.must(e.short.CreateSession(ctx, s))

@@ -1,13 +1,24 @@
 package caddymodule
 
 import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	"github.com/sallyport-auth/sallyport/internal/access"
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
 // options gives the settings as what access decides by.
 func (a Access) options() access.Options {
-	o := access.Options{Provider: a.Provider, Allow: a.Allow.terms(), Deny: a.Deny.terms()}
+	o := access.Options{
+		Provider: a.Provider, Allow: a.Allow.terms(), Deny: a.Deny.terms(), Reauthenticate: time.Duration(a.Reauthenticate),
+	}
+	if len(a.Network) > 0 {
+		o.Networks = [][]netip.Prefix{prefixes(a.Network)}
+	}
 	switch a.Require {
 	case "":
 	case "password":
@@ -29,4 +40,23 @@ func (p People) terms() []access.Term {
 		}
 	}
 	return terms
+}
+
+// privateRanges stands for the addresses that are not reached from the
+// internet, as Caddy's matchers know them.
+const privateRanges = "private_ranges"
+
+// prefixes reads networks. One that Faults refuses holds no address.
+func prefixes(networks []string) []netip.Prefix {
+	out := []netip.Prefix{}
+	for _, n := range networks {
+		if n == privateRanges {
+			out = slices.Concat(out, prefixes(caddyhttp.PrivateRangesCIDR()))
+			continue
+		}
+		if p, err := netip.ParsePrefix(n); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
 }

@@ -75,6 +75,15 @@ type Access struct {
 	// Who may not, whatever `allow` says. A rule's adds to the site's.
 	// Default: nobody.
 	Deny People `json:"deny,omitzero"`
+
+	// The networks, as CIDR or `private_ranges`, that a person's address must
+	// be in. A rule's adds to the site's: it must be in both. Default: any.
+	Network []string `json:"network,omitempty"`
+
+	// How long ago each factor that `require` names may have been proved at
+	// most; else it is asked for again. At least a minute. A rule's replaces
+	// the site's. Default: any time within the session.
+	Reauthenticate caddy.Duration `json:"reauthenticate,omitempty"`
 }
 
 // People names accounts, groups, and the domains of e-mail addresses.

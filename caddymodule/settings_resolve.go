@@ -83,6 +83,7 @@ func (r *resolver) access(under string, a *Access) {
 		r.texts(join(under, p.name), p.people.Group)
 		r.texts(join(under, p.name), p.people.EmailDomain)
 	}
+	r.texts(join(under, "network"), a.Network)
 }
 
 func (r *resolver) texts(path string, values []string) {

@@ -152,17 +152,21 @@ const (
 	ChangeSessions   = "sessions"
 	ChangeOfPassword = "password"
 	ChangeName       = "rename"
+	// ChangeOpenApp is no change: an app opens only to who proved themselves
+	// lately.
+	ChangeOpenApp = "openapp"
 )
 
 // Confirm asks for the password and a code of a method that exists, before a
-// change. It posts password, code and the hidden fields method and next to
+// change or before an app opens. It posts password, code and the hidden fields method and next to
 // {base}/account/security/confirm. For MethodText and MethodCall it has no
 // field for a code, which nobody has yet. With Org it has no field at all: it
 // posts method=sso, and the identity provider is asked.
 type Confirm struct {
 	Frame
-	// Change is one of the Change constants.
+	// Change is one of the Change constants, App what ChangeOpenApp opens.
 	Change string
+	App    string
 	// Method is which code is asked for: MethodApp, MethodBackup, MethodText,
 	// MethodCall, or "" where the account has no method yet, so that the
 	// password is all there is.

@@ -38,6 +38,15 @@ type Denied struct {
 	Switch string
 }
 
+// WrongNetwork is for an app that opens only from networks that this address is
+// not in. Status 403. It says nothing of who may open it, nor which networks.
+type WrongNetwork struct {
+	Frame
+	App string
+	// Address is where the request came from.
+	Address string
+}
+
 // FrameSignIn is shown inside a frame, embed or object: a link that opens at
 // the top. Status 401; it alone may be framed.
 type FrameSignIn struct {
@@ -109,6 +118,7 @@ type Help struct{ Frame }
 
 func (Limited) page() string        { return "limited" }
 func (Denied) page() string         { return "denied" }
+func (WrongNetwork) page() string   { return "wrongnetwork" }
 func (FrameSignIn) page() string    { return "framed" }
 func (Misdirected) page() string    { return "misdirected" }
 func (CookiesBlocked) page() string { return "cookies" }

@@ -6,8 +6,10 @@
 package access
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/session"
@@ -54,10 +56,17 @@ type Options struct {
 	Allow []Term
 	// Deny wins over Allow.
 	Deny []Term
+	// Networks are lists of address ranges: of each list, one range must hold
+	// the client's address.
+	Networks [][]netip.Prefix
+	// Reauthenticate is how long ago each factor that Require names may have
+	// been proved at most; 0 in a rule is the site's, and in a site any time.
+	Reauthenticate time.Duration
 }
 
-// Merge gives a rule's options with what it inherits: its Require, Provider
-// and Allow replace the site's where set, its Deny adds to it.
+// Merge gives a rule's options with what it inherits: its Require, Provider,
+// Allow and Reauthenticate replace the site's where set, its Deny and Networks
+// add to them.
 func Merge(site, rule Options) Options {
 	merged := site
 	if rule.Require != session.LevelNone {
@@ -69,7 +78,11 @@ func Merge(site, rule Options) Options {
 	if len(rule.Allow) > 0 {
 		merged.Allow = rule.Allow
 	}
+	if rule.Reauthenticate > 0 {
+		merged.Reauthenticate = rule.Reauthenticate
+	}
 	merged.Deny = slices.Concat(site.Deny, rule.Deny)
+	merged.Networks = slices.Concat(site.Networks, rule.Networks)
 	return merged
 }
 
@@ -83,62 +96,144 @@ type Person struct {
 	Provider string
 }
 
-// Decision is the answer for one person. At most one of Denied, NeedProvider
-// and NeedLevel stands against passing, and it is told in this order: nobody is
-// to prove anything only to read that they may not pass, or that it had to be
-// proved elsewhere.
+// Visitor is one who asks to pass: who they are, what they have proved and
+// when, and from where they ask.
+type Visitor struct {
+	Person
+	Level session.Level
+	// PasswordAt and FactorAt are when each was last proved; zero for never.
+	PasswordAt, FactorAt time.Time
+	// Client is the address of the person's machine.
+	Client netip.Addr
+	Now    time.Time
+}
+
+// Denial is why somebody may not pass, however well they prove themselves.
+type Denial uint8
+
+// The denials.
+const (
+	NotDenied     Denial = iota
+	DeniedNetwork        // their address is in no network that is let in
+	DeniedPerson         // they are not among those who are let in
+)
+
+// Decision is the answer for one visitor. At most one of Denied, NeedProvider,
+// NeedLevel and NeedFresh stands against passing, and it is told in this
+// order: nobody is to prove anything only to read that they may not pass, or
+// that it had to be proved elsewhere.
 type Decision struct {
 	Allowed bool
-	// Denied: this person may not pass, however well they prove themselves.
-	Denied bool
+	Denied  Denial
 	// NeedProvider is the identity provider to sign in at, since the session
 	// is from elsewhere; "" for nothing.
 	NeedProvider string
 	// NeedLevel is the level still to be proved; LevelNone for nothing.
 	NeedLevel session.Level
+	// NeedFresh: everything was proved, and some of it longer ago than this;
+	// 0 for nothing.
+	NeedFresh time.Duration
 }
 
-// Decide tells whether a person who has proved a level may pass.
-func (o Options) Decide(p Person, level session.Level) Decision {
-	if !o.admits(p) {
-		return Decision{Denied: true}
+// Need says, for a log, what is still to be proved.
+func (d Decision) Need() string {
+	switch {
+	case d.NeedProvider != "":
+		return "provider " + d.NeedProvider
+	case d.NeedFresh > 0:
+		return "proofs of the last " + d.NeedFresh.String()
 	}
-	if o.Provider != "" && o.Provider != p.Provider {
+	return d.NeedLevel.String()
+}
+
+// Decide tells whether a visitor may pass.
+func (o Options) Decide(v Visitor) Decision {
+	switch {
+	case !o.Inside(v.Client):
+		return Decision{Denied: DeniedNetwork}
+	case !o.admits(v.Person):
+		return Decision{Denied: DeniedPerson}
+	case o.Provider != "" && o.Provider != v.Provider:
 		return Decision{NeedProvider: o.Provider}
-	}
-	need := o.Require
-	if need == session.LevelNone { // forgotten is not permitted
-		need = session.LevelSecondFactor
-	}
-	if level < need {
-		return Decision{NeedLevel: need}
+	case v.Level < o.Level():
+		return Decision{NeedLevel: o.Level()}
+	case o.Reauthenticate > 0 && !o.fresh(v):
+		return Decision{NeedFresh: o.Reauthenticate}
 	}
 	return Decision{Allowed: true}
+}
+
+// Level is the least level that the options ask for. Forgotten is not
+// permitted.
+func (o Options) Level() session.Level {
+	if o.Require == session.LevelNone {
+		return session.LevelSecondFactor
+	}
+	return o.Require
+}
+
+// Networked reports whether the options ask where somebody is.
+func (o Options) Networked() bool { return len(o.Networks) > 0 }
+
+// Inside reports whether an address is in the networks. An address that is
+// not known is in none.
+func (o Options) Inside(client netip.Addr) bool {
+	client = client.Unmap().WithZone("")
+	for _, ranges := range o.Networks {
+		if !slices.ContainsFunc(ranges, func(p netip.Prefix) bool { return p.Contains(client) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// fresh reports whether each factor that is asked for was proved lately.
+func (o Options) fresh(v Visitor) bool {
+	return session.ProvedSince(v.Now.Add(-o.Reauthenticate), o.Level(), v.PasswordAt, v.FactorAt)
 }
 
 // DecideAll is Decide where every one of several options must be satisfied:
 // for a path that more than one rule could mean. None at all is a denial, and
 // so are two identity providers: no session is from both.
-func DecideAll(all []Options, p Person, level session.Level) Decision {
-	result := Decision{Allowed: len(all) > 0, Denied: len(all) == 0}
+func DecideAll(all []Options, v Visitor) Decision {
+	if len(all) == 0 {
+		return Decision{Denied: DeniedPerson}
+	}
+	result := Decision{Allowed: true}
 	provider := ""
 	for _, o := range all {
-		d := o.Decide(p, level)
-		if d.Denied || provider != "" && o.Provider != "" && o.Provider != provider {
-			return Decision{Denied: true}
+		d := o.Decide(v)
+		switch {
+		case d.Denied != NotDenied:
+			return d
+		case provider != "" && o.Provider != "" && o.Provider != provider:
+			return Decision{Denied: DeniedPerson}
 		}
 		if o.Provider != "" {
 			provider = o.Provider
 		}
-		switch {
-		case d.Allowed || result.NeedProvider != "":
-		case d.NeedProvider != "":
-			result = Decision{NeedProvider: d.NeedProvider}
-		default:
-			result = Decision{NeedLevel: max(result.NeedLevel, d.NeedLevel)}
+		if !d.Allowed {
+			result = result.and(d)
 		}
 	}
 	return result
+}
+
+// and is what stands against passing where both do: what is told first, and of
+// two alike the stricter.
+func (d Decision) and(other Decision) Decision {
+	switch {
+	case d.NeedProvider != "":
+		return d
+	case other.NeedProvider != "":
+		return other
+	case d.NeedLevel != session.LevelNone || other.NeedLevel != session.LevelNone:
+		return Decision{NeedLevel: max(d.NeedLevel, other.NeedLevel)}
+	}
+	if d.NeedFresh == 0 || other.NeedFresh < d.NeedFresh {
+		return other
+	}
+	return d
 }
 
 func (o Options) admits(p Person) bool {

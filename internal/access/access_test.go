@@ -51,7 +51,7 @@ func TestWhoMayPass(t *testing.T) {
 	alice := Person{Name: "alice", Email: "alice@example.com", Groups: []string{"ops", "staff"}}
 	var (
 		allowed = Decision{Allowed: true}
-		denied  = Decision{Denied: true}
+		denied  = Decision{Denied: DeniedPerson}
 	)
 	for name, c := range map[string]struct {
 		options Options
@@ -73,7 +73,7 @@ func TestWhoMayPass(t *testing.T) {
 		"unknown kind":            {Options{Allow: []Term{{0, "alice"}}}, second, denied},
 		"empty value":             {Options{Allow: []Term{{EmailDomain, ""}}}, second, denied},
 	} {
-		if got := c.options.Decide(alice, c.level); got != c.want {
+		if got := c.options.Decide(Visitor{Person: alice, Level: c.level}); got != c.want {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
@@ -91,20 +91,20 @@ func TestHostileAddressesHaveNoDomain(t *testing.T) {
 		"evil@company\u2024com", "evil@company。com", "evil@compan\u0443.com", "evil@\u212Aompany.com",
 		"evil@company.com\x00", "evil@company.com,x", "evil@company.com(x)", "e\u0301@company.com",
 	} {
-		if allow.Decide(Person{Name: "evil", Email: email}, second).Allowed {
+		if allow.Decide(Visitor{Person: Person{Name: "evil", Email: email}, Level: second}).Allowed {
 			t.Errorf("%q passes for company.com", email)
 		}
 	}
 	for _, email := range []string{"evil@COMPANY.com", "evil@x.com@company.com", "evil@company.com.", "e\u0301@company.com"} {
-		if deny.Decide(Person{Name: "evil", Email: email}, second).Allowed {
+		if deny.Decide(Visitor{Person: Person{Name: "evil", Email: email}, Level: second}).Allowed {
 			t.Errorf("%q passes though company.com is denied", email)
 		}
 	}
-	if !deny.Decide(Person{Name: "bob"}, second).Allowed {
+	if !deny.Decide(Visitor{Person: Person{Name: "bob"}, Level: second}).Allowed {
 		t.Error("who has no address is denied for a domain")
 	}
 	// The Kelvin sign lower-cases to k.
-	if (Options{Allow: []Term{{EmailDomain, "k.com"}}}).Decide(Person{Email: "a@\u212A.com"}, second).Allowed {
+	if (Options{Allow: []Term{{EmailDomain, "k.com"}}}).Decide(Visitor{Person: Person{Email: "a@\u212A.com"}, Level: second}).Allowed {
 		t.Error("the Kelvin sign passes for k")
 	}
 }
@@ -128,10 +128,10 @@ func TestOnlyTheProvidersSignInPasses(t *testing.T) {
 		"before the level":          {Options{Provider: "partner"}, "", none, need},
 		"from there, level missing": {Options{Provider: "partner"}, "partner", pwd, Decision{NeedLevel: second}},
 		"a password is enough":      {Options{Provider: "partner", Require: pwd}, "", second, need},
-		"denied first":              {Options{Provider: "partner", Deny: deny}, "", second, Decision{Denied: true}},
+		"denied first":              {Options{Provider: "partner", Deny: deny}, "", second, Decision{Denied: DeniedPerson}},
 		"none named":                {Options{}, "partner", second, Decision{Allowed: true}},
 	} {
-		if got := c.options.Decide(Person{Name: "alice", Provider: c.from}, c.level); got != c.want {
+		if got := c.options.Decide(Visitor{Person: Person{Name: "alice", Provider: c.from}, Level: c.level}); got != c.want {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
@@ -153,13 +153,13 @@ func TestProvidersOfSeveralOptions(t *testing.T) {
 		"the level later":      {[]Options{whatever, a}, "", none, Decision{NeedProvider: "a"}},
 		"the level before":     {[]Options{a, whatever}, "", none, Decision{NeedProvider: "a"}},
 		"the level, from it":   {[]Options{a, whatever}, "a", pwd, Decision{NeedLevel: second}},
-		"two, from the first":  {[]Options{a, whatever, b}, "a", second, Decision{Denied: true}},
-		"two, from the second": {[]Options{a, b}, "b", second, Decision{Denied: true}},
-		"two, from neither":    {[]Options{a, b}, "", second, Decision{Denied: true}},
+		"two, from the first":  {[]Options{a, whatever, b}, "a", second, Decision{Denied: DeniedPerson}},
+		"two, from the second": {[]Options{a, b}, "b", second, Decision{Denied: DeniedPerson}},
+		"two, from neither":    {[]Options{a, b}, "", second, Decision{Denied: DeniedPerson}},
 		"the same twice":       {[]Options{a, a}, "a", second, Decision{Allowed: true}},
-		"denied later":         {[]Options{a, deny}, "", second, Decision{Denied: true}},
+		"denied later":         {[]Options{a, deny}, "", second, Decision{Denied: DeniedPerson}},
 	} {
-		if got := DecideAll(c.all, Person{Name: "alice", Provider: c.from}, c.level); got != c.want {
+		if got := DecideAll(c.all, Visitor{Person: Person{Name: "alice", Provider: c.from}, Level: c.level}); got != c.want {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
@@ -174,13 +174,13 @@ func TestEveryOptionMustBeSatisfied(t *testing.T) {
 		level session.Level
 		want  Decision
 	}{
-		"none":          {nil, second, Decision{Denied: true}},
+		"none":          {nil, second, Decision{Denied: DeniedPerson}},
 		"both":          {[]Options{open, staff}, second, Decision{Allowed: true}},
-		"one denies":    {[]Options{open, ops, staff}, second, Decision{Denied: true}},
+		"one denies":    {[]Options{open, ops, staff}, second, Decision{Denied: DeniedPerson}},
 		"highest level": {[]Options{staff, open}, none, Decision{NeedLevel: second}},
 		"one level":     {[]Options{open, staff}, pwd, Decision{NeedLevel: second}},
 	} {
-		if got := DecideAll(c.all, alice, c.level); got != c.want {
+		if got := DecideAll(c.all, Visitor{Person: alice, Level: c.level}); got != c.want {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}

@@ -153,8 +153,11 @@ type Wish struct {
 	// Provider is the identity provider whose sign-in alone is accepted, ""
 	// for any.
 	Provider string `json:",omitempty"`
-	Title    string // the app's title
-	Expires  time.Time
+	// Fresh is how long ago each factor that Needs names may have been proved
+	// at most; 0 for any time.
+	Fresh   time.Duration `json:",omitempty"`
+	Title   string        // the app's title
+	Expires time.Time
 }
 
 // PendingApp is an authenticator between its QR code and its first right code.

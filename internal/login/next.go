@@ -69,11 +69,16 @@ func (m *Machine) Next(f Flow, fs account.Factors) Step {
 
 // trusts reports whether a remembered browser stands in for the second factor
 // of a sign-in. Where backup codes are still to be saved it does not: they are
-// shown to nobody who has not proved a factor.
+// shown to nobody who has not proved a factor; nor where a rule asks for factors
+// that were proved lately.
 func (f Flow) trusts(fs account.Factors) bool {
 	_, saved := fs.BackupLeft()
-	return f.Trusted != "" && f.Purpose == SignIn && fs.Protected() && saved
+	return f.Trusted != "" && f.Purpose == SignIn && fs.Protected() && saved && !f.fresh()
 }
+
+// fresh reports whether what is proved in the flow has to be proved lately,
+// since a rule says `reauthenticate`.
+func (f Flow) fresh() bool { return f.Wish != nil && f.Wish.Fresh > 0 }
 
 // next is the step of a flow that goes through an identity provider.
 func (s SSO) next(f Flow) Step {

@@ -94,7 +94,8 @@ type SSORequest struct {
 }
 
 // AskProvider makes a request to the provider part of a flow that waits for
-// nobody yet. An older request of the flow is over with that.
+// nobody yet. An older request of the flow is over with that. With fresh, or
+// where the wish says so, the provider has to ask the person anew.
 func (m *Machine) AskProvider(ctx context.Context, f Flow, provider string, fresh bool) (Flow, error) {
 	if f.Account != "" && f.Purpose != StepUp || f.Purpose == Enrol {
 		return f, ErrNotNext
@@ -102,6 +103,7 @@ func (m *Machine) AskProvider(ctx context.Context, f Flow, provider string, fres
 	if _, ok := m.Settings.Providers[provider]; !ok {
 		return f, account.ErrNotFound
 	}
+	fresh = fresh || f.fresh()
 	now := m.Now()
 	request, state := "_"+secret.Token(20).Reveal(), m.newState()
 	sealed, err := m.Keys.Seal(sealState, []byte(request), []byte(state))

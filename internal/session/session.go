@@ -133,6 +133,13 @@ func (s Session) Alive(now, validFrom time.Time) bool {
 	return now.Before(s.Expires) && !s.Created.Before(validFrom)
 }
 
+// ProvedSince reports whether each factor of a level was proved no earlier than
+// since: the password at passwordAt and, where the level has one, a second
+// factor at factorAt.
+func ProvedSince(since time.Time, of Level, passwordAt, factorAt time.Time) bool {
+	return !passwordAt.Before(since) && (of < LevelSecondFactor || !factorAt.Before(since))
+}
+
 // Listener is told by a store's watcher what changed elsewhere.
 type Listener interface {
 	// SessionChanged: the session ended, or has a new token.

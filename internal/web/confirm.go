@@ -12,13 +12,13 @@ import (
 	"github.com/sallyport-auth/sallyport/pages"
 )
 
-// showConfirm asks for the password and a code before a change (SPEC D2). A
-// code by phone is asked for afterwards, on the pages of a sign-in: it is only
+// showConfirm asks for the password and a code before a change (SPEC D2), or
+// before an app that a rule opens only to who proved them lately. A code by phone is asked for afterwards, on the pages of a sign-in: it is only
 // sent after the right password.
 func showConfirm(v *visit) error {
 	q := v.r.URL.Query()
 	next, k, tried := q.Get("next"), account.Method(q.Get("method")), account.Method("")
-	view := pages.Confirm{Frame: v.frame()}
+	view, wish := pages.Confirm{Frame: v.frame()}, (*login.Wish)(nil)
 	if f, err := v.flow(); err == nil && f.Purpose == login.StepUp {
 		if f.Account != "" { // the password was right, or the provider answered
 			return v.next(f)
@@ -28,12 +28,17 @@ func showConfirm(v *visit) error {
 		if k == "" {
 			k = tried
 		}
+		wish = f.Wish
 	}
 	next = settingsPath(next)
-	if v.Machine.Fresh(*v.person) {
+	switch {
+	case wish != nil && v.Machine.Reaches(*v.person, *wish), wish == nil && v.Machine.Fresh(*v.person):
 		return v.confirmed(next)
+	case wish != nil:
+		view.Change, view.App = pages.ChangeOpenApp, wish.Title
+	default:
+		view.Next, view.Change = next, v.changeNamed(next)
 	}
-	view.Next, view.Change = next, v.changeNamed(next)
 	if view.Org = v.personOrg(); view.Org != "" {
 		return v.show(http.StatusOK, view)
 	}
@@ -126,7 +131,8 @@ func (v *visit) confirmBySSO(next string) error {
 	return v.next(f)
 }
 
-// finishStepUp gives the session its new proofs and goes back to the change.
+// finishStepUp gives the session its new proofs and goes back to the change, or
+// on to the app.
 func (v *visit) finishStepUp(f login.Flow) error {
 	cred, err := v.Machine.FinishStepUp(v.ctx(), v.client, *v.person, f, v.place())
 	if err != nil {
@@ -135,20 +141,29 @@ func (v *visit) finishStepUp(f login.Flow) error {
 	if err := v.setSession(cred); err != nil {
 		return err
 	}
+	if f.Wish != nil {
+		return v.depart(f.Wish)
+	}
 	if len(f.Kept) == 0 {
 		return v.to(settingsPath(f.Return))
 	}
 	return v.to(settingsPath(f.Return), "flow", string(f.ID))
 }
 
-// confirmed goes back to the change, with the form that it was begun with.
+// confirmed goes back to the change, with the form that it was begun with, or
+// on to the app.
 func (v *visit) confirmed(next string) error {
 	f, err := v.flow()
 	if err != nil || f.Purpose != login.StepUp {
 		return v.to(next)
 	}
 	if len(f.Kept) == 0 {
-		_ = v.Machine.Flows.DeleteFlow(v.ctx(), f.Browser, f.ID)
+		_ = v.Machine.Flows.DeleteFlow(v.ctx(), f.Browser, f.ID) // it ends by itself too
+	}
+	switch {
+	case f.Wish != nil:
+		return v.depart(f.Wish)
+	case len(f.Kept) == 0:
 		return v.to(next)
 	}
 	f.Problems, f.Notices = nil, nil // of the confirmation

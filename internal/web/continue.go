@@ -30,7 +30,7 @@ func showContinue(v *visit) error {
 	if err != nil {
 		return v.to("/")
 	}
-	if !p.Reaches(*w) {
+	if !v.Machine.Reaches(*p, *w) {
 		return v.raise(*p, w)
 	}
 	if w.Host == v.arrival.Host {
@@ -44,10 +44,17 @@ func showContinue(v *visit) error {
 	return v.show(http.StatusOK, pages.Continue{Frame: v.frame(), Target: target, Host: w.Host})
 }
 
-// raise begins what is missing for a wish that needs a higher level.
+// raise begins what is missing for a wish: a newer proof, or a higher level.
 func (v *visit) raise(p login.Person, w *login.Wish) error {
 	if err := v.bindBrowser(); err != nil {
 		return err
+	}
+	f, err := v.Machine.BeginStepUpFor(v.ctx(), v.client, p, w)
+	if !errors.Is(err, login.ErrNotNext) {
+		if err != nil {
+			return err
+		}
+		return v.next(f)
 	}
 	if w.Provider != "" { // signing in there, whoever they are here
 		text, err := v.SealWish(*w)
@@ -56,7 +63,7 @@ func (v *visit) raise(p login.Person, w *login.Wish) error {
 		}
 		return v.to("/saml/"+w.Provider+"/login", "wish", text)
 	}
-	f, err := v.Machine.BeginFrom(v.ctx(), v.client, p, w)
+	f, err = v.Machine.BeginFrom(v.ctx(), v.client, p, w)
 	if err != nil {
 		return err
 	}

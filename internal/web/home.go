@@ -10,7 +10,7 @@ import (
 func home(v *visit) error {
 	left, _ := v.person.Factors.BackupLeft()
 	view := pages.Home{
-		Frame: v.frame(), Org: v.personOrg(), Apps: v.Apps.Open(v.person.Account, v.person.Session.Provider()),
+		Frame: v.frame(), Org: v.personOrg(), Apps: v.Apps.Open(v.person.Account, v.person.Session.Provider(), v.arrival.Client),
 		SecondStep: v.person.Factors.Protected(), BackupCodes: left, LastSignIn: v.person.Session.Previous,
 	}
 	return v.show(http.StatusOK, view)

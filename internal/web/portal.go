@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
@@ -49,7 +50,7 @@ type Hosts interface {
 type Apps interface {
 	// Open lists for an account that is signed in at the identity provider of
 	// that name in the configuration; "" for here.
-	Open(a account.Account, provider string) []pages.App
+	Open(a account.Account, provider string, client netip.Addr) []pages.App
 }
 
 // Portal serves the pages. It is safe for concurrent use and holds no state

@@ -39,6 +39,9 @@ type site struct {
 	portal  *web.Portal
 	next    int
 	handler http.Handler
+	// fresh is how long ago proofs may have been given for /admin and below;
+	// 0 for any time.
+	fresh time.Duration
 }
 
 // way is how a site is set up.
@@ -82,7 +85,7 @@ func (knownHosts) Known(_ context.Context, host string) (bool, error) { return h
 
 type noApps struct{}
 
-func (noApps) Open(account.Account, string) []pages.App {
+func (noApps) Open(account.Account, string, netip.Addr) []pages.App {
 	return []pages.App{{Name: "App", URL: appURL + "/"}}
 }
 
@@ -112,10 +115,16 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// guard lets a session through and sends everybody else to the portal.
+// guard lets a session through and sends everybody else to the portal, and from
+// /admin those whose proofs are too old.
 func (s *site) guard(w http.ResponseWriter, r *http.Request, a web.Arrival) {
 	key := session.Key{Purpose: session.ForApp, Host: a.Host, Cookie: a.Jar().Get(r, session.CookieApp)}
-	if e, err := s.portal.Reader.Read(r.Context(), key); err == nil {
+	needs, fresh := s.Machine.Settings.PortalNeeds, time.Duration(0)
+	if strings.HasPrefix(r.URL.Path, "/admin") {
+		fresh = s.fresh
+	}
+	if e, err := s.portal.Reader.Read(r.Context(), key); err == nil &&
+		(fresh == 0 || session.ProvedSince(s.Clock.Now().Add(-fresh), needs, e.Token.PasswordAt, e.Token.FactorAt)) {
 		io.WriteString(w, "app for "+e.Account.Name+" at "+r.RequestURI)
 		return
 	}
@@ -123,7 +132,7 @@ func (s *site) guard(w http.ResponseWriter, r *http.Request, a web.Arrival) {
 	s.Must(err)
 	text, err := s.portal.SealWish(login.Wish{
 		Host: a.Host, Secure: a.Secure, URI: web.LocalPath(r.RequestURI), Binding: binding,
-		Needs: s.Machine.Settings.PortalNeeds, Title: "App", Expires: s.Clock.Now().Add(web.WishLife),
+		Needs: needs, Fresh: fresh, Title: "App", Expires: s.Clock.Now().Add(web.WishLife),
 	})
 	s.Must(err)
 	http.Redirect(w, r, s.base()+"/sign-in?wish="+text, http.StatusFound)

@@ -72,6 +72,13 @@ func withPartner(t testing.TB, ways ...way) (*site, *partner) {
 // its RelayState.
 func asked(t testing.TB, page *authtest.Page) (id, state string) {
 	t.Helper()
+	request, state := requested(t, page)
+	return regexp.MustCompile(` ID="([^"]+)"`).FindStringSubmatch(request)[1], state
+}
+
+// requested is the request itself.
+func requested(t testing.TB, page *authtest.Page) (request, state string) {
+	t.Helper()
 	want(t, page, http.StatusOK, "Partner Ltd")
 	address, ok := strings.CutPrefix(page.Header.Get("Refresh"), "0; url=")
 	if !ok {
@@ -89,7 +96,7 @@ func asked(t testing.TB, page *authtest.Page) (id, state string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return regexp.MustCompile(` ID="([^"]+)"`).FindStringSubmatch(string(text))[1], u.Query().Get("RelayState")
+	return string(text), u.Query().Get("RelayState")
 }
 
 // atProvider begins a sign-in by an address and returns what was asked for.
