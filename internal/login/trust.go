@@ -58,7 +58,7 @@ func ParseTrust(text []byte) (Trust, error) {
 
 // trustedBy returns the id of the record that the browser's cookie is of, if it
 // stands in for a second factor of the account now; "" otherwise. It spends
-// nothing: Finish does.
+// nothing: Finish does. A secret that was replaced ends its record.
 func (m *Machine) trustedBy(ctx context.Context, c Client, a account.Account) (string, error) {
 	if c.Trust == nil || c.Trust.Account != a.ID || m.Settings.TrustBrowser <= 0 {
 		return "", nil
@@ -69,8 +69,16 @@ func (m *Machine) trustedBy(ctx context.Context, c Client, a account.Account) (s
 	}
 	want := c.Trust.hash()
 	for _, t := range all {
-		if t.ID == c.Trust.ID && !t.Created.Before(a.SessionsValidFrom) && subtle.ConstantTimeCompare(t.Hash[:], want[:]) == 1 {
+		switch {
+		case t.ID != c.Trust.ID || t.Created.Before(a.SessionsValidFrom):
+			continue
+		case subtle.ConstantTimeCompare(t.Hash[:], want[:]) == 1:
 			return t.ID, nil
+		}
+		// The secret was used by somebody, of whom this one is a copy or the
+		// original: see UseTrust.
+		if err := m.Trusts.EndTrust(ctx, a.ID, t.ID); err != nil && !errors.Is(err, account.ErrNotFound) {
+			return "", err
 		}
 	}
 	return "", nil

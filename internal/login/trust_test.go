@@ -188,6 +188,30 @@ func TestRememberedBrowserIsUsedOnce(t *testing.T) {
 	}
 }
 
+// TestCopyOfRememberedBrowserThatComesFirstEndsWithTheSecond: whoever of the
+// browser and a thief's copy of its cookie comes second ends the record, not
+// only when both come at once.
+func TestCopyOfRememberedBrowserThatComesFirstEndsWithTheSecond(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, remembers)
+	ann := s.Add("ann", authtest.WithApp, authtest.WithCodes(2))
+	owner := trusting(s, ann)
+	thief := s.Client()
+	thief.Trust = owner.Trust
+	in, err := s.Machine.Finish(ctx, thief, s.PasswordPassed(thief, ann), authtest.Place(), "")
+	s.Must(err)
+	thief.Trust = in.Trust
+	if got := s.Next(s.PasswordPassed(owner, ann)); got != login.StepVerify {
+		t.Errorf("the second waits for %s", got)
+	}
+	if got := s.Next(s.PasswordPassed(thief, ann)); got != login.StepVerify {
+		t.Errorf("the copy goes on working: %s", got)
+	}
+	if all, err := s.Durable.TrustedBrowsers(ctx, ann.ID, s.Clock.Now()); err != nil || len(all) != 0 {
+		t.Errorf("%d are remembered: %v", len(all), err)
+	}
+}
+
 // changing are trusts whose record is spent, or ended, at the moment of a change
 // that ends all of the account's sessions.
 type changing struct {
