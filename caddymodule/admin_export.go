@@ -21,8 +21,9 @@ func exportAccounts(o *operation, said exportArguments) (any, error) {
 	for _, a := range all {
 		v := o.view(a)
 		// Whoever belongs to a provider has one from before at most, which opens
-		// nothing and cannot be imported.
-		if said.WithHashes && a.Provider == "" {
+		// nothing and cannot be imported. That of who said "This wasn't me" opens
+		// nothing here, but would where it is imported.
+		if said.WithHashes && a.Provider == "" && a.Locked.IsZero() {
 			v.PasswordHash = a.PasswordHash.Reveal()
 		}
 		list.Accounts = append(list.Accounts, v)

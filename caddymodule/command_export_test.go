@@ -156,6 +156,34 @@ func TestCellsByHandAreReadAsMeant(t *testing.T) {
 	}
 }
 
+// TestExportOpensNobodyWhoIsLocked: an import knows no lock, and somebody else
+// may know the password that was good before "This wasn't me".
+func TestExportOpensNobodyWhoIsLocked(t *testing.T) {
+	accounts := []account.Account{
+		{ID: account.ID(login.NewID()), Name: "ann", PasswordHash: secret.New(someBcrypt), Created: time.Now()},
+		{ID: account.ID(login.NewID()), Name: "bob", PasswordHash: secret.New(someBcrypt), Created: time.Now(), Locked: time.Now()},
+	}
+	printed := map[string]string{}
+	t.Run("from", func(t *testing.T) {
+		g := startCommanded(t)
+		if _, err := started.current().engine.durable.CreateAccounts(t.Context(), accounts); err != nil {
+			t.Fatal(err)
+		}
+		for _, format := range []string{"json", "csv"} {
+			printed[format] = g.ok(t, "account", "export", "--format", format, "--with-hashes")
+		}
+	})
+	for format, text := range printed {
+		t.Run(format, func(t *testing.T) {
+			g := startCommanded(t)
+			r := g.run(text, "account", "import", "-", "--format", format)
+			if r.code != 0 || !strings.Contains(r.out, "bob has no password") || strings.Contains(r.out, "ann has no password") {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
 func TestExportFormatsExcludeEachOther(t *testing.T) {
 	g := startCommanded(t)
 	g.refused(t, 2, "exclude each other", "account", "export", "--format", "csv", "--json")

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -30,6 +31,10 @@ func readAuthelia(text []byte) (file importFile) {
 	users := document.Users.Content
 	for i := 0; i+1 < len(users); i += 2 {
 		key, value := users[i], users[i+1]
+		if aliased(value) {
+			file.fault(key.Line, "it has a YAML alias (*name or <<): write its values out")
+			continue
+		}
 		var u autheliaUser
 		if err := value.Decode(&u); err != nil {
 			file.fault(key.Line, "this user's values are not those of an Authelia user")
@@ -41,6 +46,12 @@ func readAuthelia(text []byte) (file importFile) {
 		})
 	}
 	return file
+}
+
+// aliased reports whether a value refers to another one. Such a file of a few
+// megabytes can be many gigabytes when it is read.
+func aliased(n *yaml.Node) bool {
+	return n.Kind == yaml.AliasNode || slices.ContainsFunc(n.Content, aliased)
 }
 
 // yamlLine takes the line out of the library's text, and not what it quotes

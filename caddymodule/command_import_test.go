@@ -190,6 +190,21 @@ func TestHalfAFileIsNotImported(t *testing.T) {
 	}
 }
 
+// TestAliasesOfYAMLAreNotFollowed: a value that thousands refer to is there as
+// often when it is read.
+func TestAliasesOfYAMLAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	text := "users:\n  ann:\n    groups: &g [a, b]\n  bob: {groups: *g}\n  carl:\n    groups: [*g]\n  dora:\n    <<: {email: d@example.com}\n  erik: &e {}\n  finn: *e\n  gus: {<<: *e}\n"
+	file := readAuthelia([]byte(text))
+	var names []string
+	for _, a := range file.accounts {
+		names = append(names, a.Name)
+	}
+	if !slices.Equal(names, []string{"ann", "dora", "erik"}) || len(file.faults) != 4 || file.cut {
+		t.Errorf("%v %+v", names, file)
+	}
+}
+
 // TestAccountsOfOneLineAreToldApart: JSON without line breaks, as other programs
 // write it.
 func TestAccountsOfOneLineAreToldApart(t *testing.T) {

@@ -121,11 +121,13 @@ func importedMemoryKiB(encoded string) uint32 {
 // Forms of imported hashes whose costs can be read. Whatever fits none of them
 // is refused.
 var (
-	bcryptForm   = regexp.MustCompile(`^\$2[abxy]?\$(\d\d)\$[./A-Za-z0-9]{53}$`)
-	bcrypt256    = regexp.MustCompile(`^\$bcrypt-sha256\$v=2,t=2b,r=(\d{1,2})\$[./A-Za-z0-9]{22}\$[./A-Za-z0-9]{31}$`)
-	argon2Form   = regexp.MustCompile(`^\$argon2(?:id|i|d)\$(?:v=\d+\$)?m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,3})\$`)
-	scryptForm   = regexp.MustCompile(`^\$scrypt\$ln=(\d{1,2}),r=(\d{1,4}),p=(\d{1,4})\$`)
-	pbkdf2Form   = regexp.MustCompile(`^\$pbkdf2(?:-sha(?:1|224|256|384|512))?\$(\d{1,9})\$`)
+	bcryptForm = regexp.MustCompile(`^\$2[abxy]?\$(\d\d)\$[./A-Za-z0-9]{53}$`)
+	bcrypt256  = regexp.MustCompile(`^\$bcrypt-sha256\$v=2,t=2b,r=(\d{1,2})\$[./A-Za-z0-9]{22}\$[./A-Za-z0-9]{31}$`)
+	argon2Form = regexp.MustCompile(`^\$argon2(?:id|i|d)\$(?:v=\d+\$)?m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,3})\$`)
+	scryptForm = regexp.MustCompile(`^\$scrypt\$ln=(\d{1,2}),r=(\d{1,4}),p=(\d{1,4})\$`)
+	// Each block of the key takes all rounds anew: no more than the 64 bytes of
+	// SHA-512.
+	pbkdf2Form   = regexp.MustCompile(`^\$pbkdf2(?:-sha(?:1|224|256|384|512))?\$(\d{1,9})\$[^$]*\$[^$]{1,86}$`)
 	shacryptForm = regexp.MustCompile(`^\$[56]\$(?:rounds=(\d{1,9})\$)?[^$]{1,16}\$[./A-Za-z0-9]{43,86}$`)
 	yescryptForm = regexp.MustCompile(`^\$y\$j([./A-Za-z0-9])([./A-Za-z0-9])\$[./A-Za-z0-9]{0,86}\$[./A-Za-z0-9]{43}$`)
 )

@@ -233,6 +233,7 @@ func TestUnusableHashOpensToNobody(t *testing.T) {
 		"bcrypt cost 31":    strings.Replace(imported["bcrypt 2b"], "$10$", "$31$", 1),
 		"rounds":            strings.Replace(imported["sha512 rounds"], "5000", "999999999", 1),
 		"pbkdf2 rounds":     strings.Replace(imported["pbkdf2 sha256"], "29000", "999999999", 1),
+		"pbkdf2 long key":   imported["pbkdf2 sha256"] + strings.Repeat("w", 800),
 		"scrypt memory":     strings.Replace(imported["scrypt"], "ln=14", "ln=30", 1),
 		"scrypt 2^63":       strings.Replace(imported["scrypt"], "ln=14", "ln=63", 1),
 		"scrypt lanes":      strings.Replace(imported["scrypt"], "p=1", "p=9999", 1),

@@ -49,7 +49,7 @@ func (m *Machine) BeginCodes(ctx context.Context, c Client, p Person) (Flow, err
 
 func (m *Machine) enrolFlow(c Client, p Person) Flow {
 	f := m.newFlow(c, Enrol)
-	f.Account, f.Session, f.Since = p.Account.ID, p.Session.ID, m.since(p.Account)
+	f.Account, f.Session, f.Since = p.Account.ID, p.Session.ID, p.Session.Created
 	f.PasswordAt, f.FactorAt = p.Token.PasswordAt, p.Token.FactorAt
 	f.Return = "/account/security"
 	return f

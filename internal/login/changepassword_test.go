@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -141,4 +142,66 @@ func TestPasswordChangeOfAnEndedSessionIsRefused(t *testing.T) {
 	wantErr(t, err, session.ErrNotFound)
 	f, err := password(s, s.Client(), "ann", ann.Password)
 	passed(t, f, err)
+}
+
+// whileCompared is a limiter whose next Clear, after a right password, finds that
+// something happened while the password was compared.
+type whileCompared struct {
+	login.Limiter
+	what func()
+}
+
+func (m *whileCompared) Clear(ctx context.Context, key string) error {
+	if what := m.what; what != nil {
+		m.what = nil
+		what()
+	}
+	return m.Limiter.Clear(ctx, key)
+}
+
+// TestOldPasswordOpensNothingWhenItIsChangedWhileItIsCompared: hashing takes
+// a good while, and whoever knows the old one may try without a pause.
+func TestOldPasswordOpensNothingWhenItIsChangedWhileItIsCompared(t *testing.T) {
+	t.Parallel()
+	ways := map[string]struct {
+		want error
+		give func(s *authtest.Site, c login.Client, f login.Flow, ann *authtest.Person, link string) (login.Flow, error)
+	}{
+		"a sign-in": {login.ErrNoFlow, func(s *authtest.Site, c login.Client, f login.Flow, ann *authtest.Person, _ string) (login.Flow, error) {
+			return s.Machine.SubmitPassword(ctx, c, f, "ann", ann.Password)
+		}},
+		"a link to enrol": {account.ErrNotFound, func(s *authtest.Site, c login.Client, _ login.Flow, ann *authtest.Person, link string) (login.Flow, error) {
+			f, _, err := s.Machine.UseEnrolLink(ctx, c, link, ann.Password)
+			return f, err
+		}},
+	}
+	for way, try := range ways {
+		for _, changes := range []bool{true, false} {
+			s := authtest.New(t)
+			ann := s.Add("ann")
+			in := s.SignIn(s.Client(), ann)
+			s.Clock.Advance(time.Second)
+			thief := s.Client()
+			begun, link := s.Begin(thief), makeLink(s, ann, account.LinkEnrol)
+			s.Machine.Limiter = &whileCompared{s.Short, func() {
+				s.Clock.Advance(100 * time.Millisecond)
+				if changes {
+					_, _, problems, err := s.Machine.ChangePassword(ctx, s.Client(), s.Person(in), authtest.Place(), ann.Password, wanted)
+					if err != nil || problems != nil {
+						t.Errorf("%v, %v", err, problems)
+					}
+				}
+				s.Clock.Advance(100 * time.Millisecond)
+			}}
+			f, err := try.give(s, thief, begun, ann, link)
+			if err == nil {
+				_, err = s.Machine.Finish(ctx, thief, f, authtest.Place(), "")
+			}
+			if changes {
+				wantErr(t, err, try.want)
+			} else if err != nil {
+				t.Errorf("%s without a change: %v", way, err)
+			}
+		}
+	}
 }

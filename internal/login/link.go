@@ -59,6 +59,7 @@ func (m *Machine) ChoosePassword(ctx context.Context, c Client, token string, pw
 // UseEnrolLink spends a link that lets somebody whose second factor an
 // operator reset enrol anew: the password is asked for first.
 func (m *Machine) UseEnrolLink(ctx context.Context, c Client, token string, pw secret.Text) (Flow, []Problem, error) {
+	began := m.Now()
 	a, l, err := m.LinkHolder(ctx, token)
 	if err != nil {
 		return Flow{}, nil, err
@@ -69,7 +70,7 @@ func (m *Machine) UseEnrolLink(ctx context.Context, c Client, token string, pw s
 	if pw.IsZero() {
 		return Flow{}, []Problem{{Field: "password", Key: "pw.empty"}}, nil
 	}
-	_, problem, err := m.provePassword(ctx, c, a.Name, pw)
+	proved, problem, err := m.provePassword(ctx, c, a.Name, pw)
 	if err != nil {
 		return Flow{}, nil, err
 	}
@@ -78,7 +79,12 @@ func (m *Machine) UseEnrolLink(ctx context.Context, c Client, token string, pw s
 		return Flow{}, []Problem{*problem}, nil
 	}
 	used := m.event(c, audit.SetUpLinkUsed, a)
-	a, err = m.Links.UseLink(ctx, LinkHash(token), m.Now(), keepAccount, used)
+	a, err = m.Links.UseLink(ctx, LinkHash(token), m.Now(), func(a *account.Account) error {
+		if sinceThen(proved, began).Before(a.SessionsValidFrom) {
+			return account.ErrNotFound // the password was changed while it was compared
+		}
+		return nil
+	}, used)
 	if err != nil {
 		return Flow{}, nil, err
 	}

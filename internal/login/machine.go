@@ -188,9 +188,13 @@ func (m *Machine) Load(ctx context.Context, c Client, id FlowID) (Flow, error) {
 // since is the moment from which something begun now counts: not before the
 // account's sessions are valid from, which another node's clock, ahead of
 // ours, may have set.
-func (m *Machine) since(a account.Account) time.Time {
-	if now := m.Now(); now.After(a.SessionsValidFrom) {
-		return now
+func (m *Machine) since(a account.Account) time.Time { return sinceThen(a, m.Now()) }
+
+// sinceThen is since for a moment from before the account was read: what ends
+// its sessions after that, while a password is compared say, is later.
+func sinceThen(a account.Account, then time.Time) time.Time {
+	if then.After(a.SessionsValidFrom) {
+		return then
 	}
 	return a.SessionsValidFrom
 }

@@ -65,7 +65,7 @@ func (m *Machine) BeginTest(ctx context.Context, c Client, p Person, k account.M
 		return Flow{}, ErrNotAllowed
 	}
 	f := m.newFlow(c, Test)
-	f.Account, f.Session, f.Since, f.Method = p.Account.ID, p.Session.ID, m.since(p.Account), k
+	f.Account, f.Session, f.Since, f.Method = p.Account.ID, p.Session.ID, p.Session.Created, k
 	f.PasswordAt = m.Now() // the session stands for it; nothing is given for this flow
 	return f, m.Flows.CreateFlow(ctx, f)
 }

@@ -155,3 +155,40 @@ func TestKeptFormIsItsFlowsOwn(t *testing.T) {
 		t.Error("another flow opens it")
 	}
 }
+
+// TestWalkOfAnEndedSessionOpensNothing: it rests on the session's proofs, and
+// the session was ended between the reading of it and the walk's beginning.
+func TestWalkOfAnEndedSessionOpensNothing(t *testing.T) {
+	t.Parallel()
+	walks := map[string]func(s *authtest.Site, c login.Client, p login.Person) (login.Flow, error){
+		"to an app": func(s *authtest.Site, c login.Client, p login.Person) (login.Flow, error) {
+			return s.Machine.BeginFrom(ctx, c, p, nil)
+		},
+		"to add a method": func(s *authtest.Site, c login.Client, p login.Person) (login.Flow, error) {
+			return s.Machine.BeginEnrol(ctx, c, p, "")
+		},
+		"to test one": func(s *authtest.Site, c login.Client, p login.Person) (login.Flow, error) {
+			return s.Machine.BeginTest(ctx, c, p, account.MethodApp)
+		},
+	}
+	for walk, begin := range walks {
+		for _, ended := range []bool{true, false} {
+			s := authtest.New(t)
+			ann, c := s.Add("ann", authtest.WithApp, authtest.WithCodes(1)), s.Client()
+			p := s.Person(s.SignIn(c, ann))
+			s.Clock.Advance(time.Second)
+			if ended {
+				s.Must(s.Machine.EndSessions(ctx, s.Client(), p))
+			}
+			s.Clock.Advance(time.Second)
+			f, err := begin(s, c, p)
+			s.Must(err)
+			_, _, err = s.Machine.Holder(ctx, f)
+			if ended {
+				wantErr(t, err, login.ErrNoFlow)
+			} else if err != nil {
+				t.Errorf("%s: %v", walk, err)
+			}
+		}
+	}
+}

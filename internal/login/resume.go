@@ -42,7 +42,7 @@ func (m *Machine) BeginFrom(ctx context.Context, c Client, p Person, w *Wish) (F
 		lately = min(lately, w.Fresh)
 	}
 	if !p.Token.PasswordAt.Before(m.Now().Add(-lately)) {
-		f.Account, f.PasswordAt, f.Since = p.Account.ID, p.Token.PasswordAt, m.since(p.Account)
+		f.Account, f.PasswordAt, f.Since = p.Account.ID, p.Token.PasswordAt, p.Session.Created
 		f.NeedsLink = p.Account.EnrolByLink
 		var err error
 		if f.Trusted, err = m.trustedBy(ctx, c, p.Account); err != nil {

@@ -99,7 +99,7 @@ func (m *Machine) StepUpByPhone(ctx context.Context, c Client, p Person, f Flow,
 	if problem != nil {
 		return m.refuse(ctx, f, *problem)
 	}
-	f.Account, f.PasswordAt, f.Since = p.Account.ID, m.Now(), m.since(p.Account)
+	f.Account, f.PasswordAt, f.Since = p.Account.ID, m.Now(), p.Session.Created
 	f.Problems, f.Notices = nil, nil
 	return m.advance(ctx, f)
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
@@ -57,7 +58,7 @@ func ParseTrust(text []byte) (Trust, error) {
 
 // trustedBy returns the id of the record that the browser's cookie is of, if it
 // stands in for a second factor of the account now; "" otherwise. It spends
-// nothing: Finish does.
+// nothing: Finish does. A secret that was replaced ends its record.
 func (m *Machine) trustedBy(ctx context.Context, c Client, a account.Account) (string, error) {
 	if c.Trust == nil || c.Trust.Account != a.ID || m.Settings.TrustBrowser <= 0 {
 		return "", nil
@@ -68,8 +69,16 @@ func (m *Machine) trustedBy(ctx context.Context, c Client, a account.Account) (s
 	}
 	want := c.Trust.hash()
 	for _, t := range all {
-		if t.ID == c.Trust.ID && !t.Created.Before(a.SessionsValidFrom) && subtle.ConstantTimeCompare(t.Hash[:], want[:]) == 1 {
+		switch {
+		case t.ID != c.Trust.ID || t.Created.Before(a.SessionsValidFrom):
+			continue
+		case subtle.ConstantTimeCompare(t.Hash[:], want[:]) == 1:
 			return t.ID, nil
+		}
+		// The secret was used by somebody, of whom this one is a copy or the
+		// original: see UseTrust.
+		if err := m.Trusts.EndTrust(ctx, a.ID, t.ID); err != nil && !errors.Is(err, account.ErrNotFound) {
+			return "", err
 		}
 	}
 	return "", nil
@@ -78,13 +87,13 @@ func (m *Machine) trustedBy(ctx context.Context, c Client, a account.Account) (s
 // spendTrust ends a sign-in's second step: with the factor that was proved, and
 // then this browser may be remembered; or with the browser that was remembered,
 // whose secret is replaced. It returns the level that was reached.
-func (m *Machine) spendTrust(ctx context.Context, c Client, f *Flow, a account.Account, fs account.Factors) (*Trust, session.Level, error) {
+func (m *Machine) spendTrust(ctx context.Context, c Client, f *Flow, a account.Account, fs account.Factors, began time.Time) (*Trust, session.Level, error) {
 	switch {
 	case f.FactorAt.IsZero() && f.trusts(fs):
 		t, err := m.useTrust(ctx, c, f)
 		return t, session.LevelSecondFactor, err
 	case f.Remember && !f.FactorAt.IsZero() && m.Settings.TrustBrowser > 0 && f.SSO == nil:
-		t, err := m.rememberBrowser(ctx, c, a)
+		t, err := m.rememberBrowser(ctx, c, a, began)
 		return t, f.Level(), err
 	}
 	return nil, f.Level(), nil
@@ -117,13 +126,13 @@ func (m *Machine) distrust(ctx context.Context, f *Flow) error {
 }
 
 // rememberBrowser makes a record in place of one that the browser had.
-func (m *Machine) rememberBrowser(ctx context.Context, c Client, a account.Account) (*Trust, error) {
+func (m *Machine) rememberBrowser(ctx context.Context, c Client, a account.Account, began time.Time) (*Trust, error) {
 	if c.Trust != nil && c.Trust.Account == a.ID {
 		if err := m.Trusts.EndTrust(ctx, a.ID, c.Trust.ID); err != nil && !errors.Is(err, account.ErrNotFound) {
 			return nil, err
 		}
 	}
-	now := m.since(a)
+	now := sinceThen(a, began)
 	t := newTrust(NewID(), a.ID)
 	e := m.event(c, audit.BrowserTrusted, a)
 	err := m.Trusts.TrustBrowser(ctx, account.TrustedBrowser{

@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -184,6 +185,76 @@ func TestRememberedBrowserIsUsedOnce(t *testing.T) {
 	}
 	if got := s.Next(s.PasswordPassed(c, ann)); got != login.StepVerify {
 		t.Errorf("a copied cookie goes on working: %s", got)
+	}
+}
+
+// TestCopyOfRememberedBrowserThatComesFirstEndsWithTheSecond: whoever of the
+// browser and a thief's copy of its cookie comes second ends the record, not
+// only when both come at once.
+func TestCopyOfRememberedBrowserThatComesFirstEndsWithTheSecond(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, remembers)
+	ann := s.Add("ann", authtest.WithApp, authtest.WithCodes(2))
+	owner := trusting(s, ann)
+	thief := s.Client()
+	thief.Trust = owner.Trust
+	in, err := s.Machine.Finish(ctx, thief, s.PasswordPassed(thief, ann), authtest.Place(), "")
+	s.Must(err)
+	thief.Trust = in.Trust
+	if got := s.Next(s.PasswordPassed(owner, ann)); got != login.StepVerify {
+		t.Errorf("the second waits for %s", got)
+	}
+	if got := s.Next(s.PasswordPassed(thief, ann)); got != login.StepVerify {
+		t.Errorf("the copy goes on working: %s", got)
+	}
+	if all, err := s.Durable.TrustedBrowsers(ctx, ann.ID, s.Clock.Now()); err != nil || len(all) != 0 {
+		t.Errorf("%d are remembered: %v", len(all), err)
+	}
+}
+
+// changing are trusts whose record is spent, or ended, at the moment of a change
+// that ends all of the account's sessions.
+type changing struct {
+	login.Trusts
+	change func()
+}
+
+func (c *changing) UseTrust(ctx context.Context, use login.TrustUse) error {
+	err := c.Trusts.UseTrust(ctx, use)
+	c.change()
+	return err
+}
+
+func (c *changing) EndTrust(ctx context.Context, id account.ID, browser string, events ...audit.Event) error {
+	c.change()
+	return c.Trusts.EndTrust(ctx, id, browser, events...)
+}
+
+// TestSignInThatAChangeOvertakesEndsWithIt: after the account was read, and
+// before the session is made and the browser remembered, all of the account's
+// are ended.
+func TestSignInThatAChangeOvertakesEndsWithIt(t *testing.T) {
+	t.Parallel()
+	for _, anew := range []bool{false, true} { // the browser is asked, and remembered, again
+		s := authtest.New(t, remembers)
+		ann := s.Add("ann", authtest.WithApp, authtest.WithCodes(2))
+		c := trusting(s, ann)
+		f := s.PasswordPassed(c, ann)
+		if anew {
+			f.Trusted, f.Remember, f.FactorAt, f.FactorMethod = "", true, s.Clock.Now(), account.MethodApp
+		}
+		s.Machine.Trusts = &changing{s.Durable, func() {
+			s.Clock.Advance(time.Second)
+			s.Must(s.Durable.ChangeAccount(ctx, ann.ID, s.Clock.Now(), true, func(*account.Account) error { return nil }))
+			s.Clock.Advance(time.Second)
+		}}
+		in, err := s.Machine.Finish(ctx, c, f, authtest.Place(), "")
+		if err == nil && !in.Session.Created.Before(ann.Account().SessionsValidFrom) {
+			t.Error("a session outlives the end of all")
+		}
+		if all, err := s.Durable.TrustedBrowsers(ctx, ann.ID, s.Clock.Now()); err != nil || len(all) != 0 {
+			t.Errorf("%d are remembered: %v", len(all), err)
+		}
 	}
 }
 

@@ -80,6 +80,9 @@ func (s *Store) UseTrust(ctx context.Context, use login.TrustUse) error {
 
 // EndTrust implements login.Trusts.
 func (s *Store) EndTrust(ctx context.Context, id account.ID, browser string, events ...audit.Event) error {
+	if !storable(browser) { // as it came in an address
+		return account.ErrNotFound
+	}
 	return s.db.change(ctx, "forgetting a browser", func(ctx context.Context, q querier) error {
 		n, err := affected(ctx, q, `DELETE FROM trusted_browsers WHERE account = $1 AND (id = $2 OR $2 = '')`, id, browser)
 		if err != nil {

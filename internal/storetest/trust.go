@@ -160,6 +160,7 @@ func trustEnds(t *testing.T, s Durable) {
 			t.Errorf("when %s: the browser is forgotten %t", change.name, ended)
 		}
 		if len(left) > 0 {
+			wantErr(t, s.EndTrust(ctx, a.ID, "\x00\xff"), account.ErrNotFound)
 			must(t, s.EndTrust(ctx, a.ID, ""))
 		}
 	}
@@ -183,6 +184,7 @@ func trustEndOne(t *testing.T, s Durable) {
 	must(t, s.EndTrust(ctx, a.ID, b.ID, event(audit.TrustEnded, a.ID)))
 	wantErr(t, s.EndTrust(ctx, a.ID, b.ID, event(audit.TrustEnded, a.ID)), account.ErrNotFound)
 	wantEvents(t, s, a.ID, audit.TrustEnded, audit.BrowserTrusted)
+	wantErr(t, s.EndTrust(ctx, a.ID, "\x00\xff"), account.ErrNotFound)
 	must(t, s.EndTrust(ctx, a.ID, ""))
 	wantTrusted(t, s, a.ID, now)
 }
