@@ -106,6 +106,25 @@ func TestResetLinkEndsInTimeAndWithANewerOneAndWithANewPassword(t *testing.T) {
 	}
 }
 
+// TestResetLinkEndsWithAnotherAddress: the mailbox that has it is no longer the
+// owner's.
+func TestResetLinkEndsWithAnotherAddress(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t)
+	ann := withMail(s, "ann")
+	token := resetToken(s, s.Client(), ann)
+	change := func(change func(*account.Account)) {
+		s.Must(s.Durable.ChangeAccount(ctx, ann.ID, s.Clock.Now(), false, func(a *account.Account) error { change(a); return nil }))
+	}
+	change(func(a *account.Account) { a.DisplayName = "Ann" })
+	if _, _, err := s.Machine.LinkHolder(ctx, token); err != nil {
+		t.Errorf("another name ended it: %v", err)
+	}
+	change(func(a *account.Account) { a.Email = "other@example.com" })
+	_, _, err := s.Machine.ResetPassword(ctx, s.Client(), token, wanted)
+	wantErr(t, err, account.ErrNotFound)
+}
+
 func TestResetUsedByManyAtOnceWorksOnce(t *testing.T) {
 	t.Parallel()
 	s := authtest.New(t)
