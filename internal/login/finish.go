@@ -40,7 +40,9 @@ func (m *Machine) Finish(ctx context.Context, c Client, f Flow, at Place, old se
 	}
 	now := m.Now()
 	s := session.Session{
-		ID: session.NewID(), Account: a.ID, Created: m.since(a), Expires: now.Add(m.Settings.SessionLife),
+		// As old as its proofs: what ends the account's sessions just now ends
+		// this one too.
+		ID: session.NewID(), Account: a.ID, Created: f.Since, Expires: now.Add(m.Settings.SessionLife),
 		Idle: m.Settings.SessionIdle, AMR: methods(f), Network: c.Network, Browser: c.Agent,
 		Previous: a.LastSignIn,
 	}

@@ -188,9 +188,13 @@ func (m *Machine) Load(ctx context.Context, c Client, id FlowID) (Flow, error) {
 // since is the moment from which something begun now counts: not before the
 // account's sessions are valid from, which another node's clock, ahead of
 // ours, may have set.
-func (m *Machine) since(a account.Account) time.Time {
-	if now := m.Now(); now.After(a.SessionsValidFrom) {
-		return now
+func (m *Machine) since(a account.Account) time.Time { return since(m.Now(), a) }
+
+// since is the same for what began before the account was read: whatever ends
+// its sessions after that ends this too.
+func since(began time.Time, a account.Account) time.Time {
+	if began.After(a.SessionsValidFrom) {
+		return began
 	}
 	return a.SessionsValidFrom
 }

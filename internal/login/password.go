@@ -51,6 +51,7 @@ func (m *Machine) SubmitPassword(ctx context.Context, c Client, f Flow, typed st
 	if missing != nil {
 		return m.unread(ctx, c, f, missing...)
 	}
+	began := m.Now() // comparing takes a while, in which the password may be changed
 	a, problem, err := m.provePassword(ctx, c, identifier, pw)
 	if err != nil {
 		return f, err
@@ -59,7 +60,7 @@ func (m *Machine) SubmitPassword(ctx context.Context, c Client, f Flow, typed st
 		return m.refuse(ctx, f, *problem)
 	}
 	f.Account, f.PasswordAt, f.SSO = a.ID, m.Now(), nil
-	f.Since, f.NeedsLink = m.since(a), a.EnrolByLink
+	f.Since, f.NeedsLink = since(began, a), a.EnrolByLink
 	if f.Trusted, err = m.trustedBy(ctx, c, a); err != nil {
 		return f, err
 	}
