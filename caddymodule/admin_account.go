@@ -32,7 +32,7 @@ func (o *operation) newAccount(said addArguments) (account.Account, error) {
 	if err := checkName(said.Name); err != nil {
 		return account.Account{}, err
 	}
-	if err := checkProfile(email, said.DisplayName, said.Groups); err != nil {
+	if err := checkProfile(said.Email, said.DisplayName, said.Groups); err != nil {
 		return account.Account{}, err
 	}
 	groups, _ := account.SplitGroups(said.Groups)
@@ -52,9 +52,12 @@ func checkName(name string) error {
 
 // checkProfile refuses values that an app must not see.
 func checkProfile(email, displayName string, groups []string) error {
-	if email != "" {
-		if err := account.CheckEmail(email); err != nil {
+	if kept := account.NormaliseIdentifier(email); kept != "" {
+		if err := account.CheckEmail(kept); err != nil {
 			return refuseValue("%s", err)
+		}
+		if !account.KeepsEmail(email) {
+			return refuseValue("%q would be kept as %s, which may be somebody else's: write that if it is theirs, or the domain in its ASCII form (xn--…)", email, kept)
 		}
 	}
 	if !printable(displayName, maxDisplayName) {
@@ -143,7 +146,7 @@ func setAccount(o *operation, said setArguments) (any, error) {
 	}
 	email, name := "", ""
 	if said.Email != nil {
-		email = account.NormaliseIdentifier(*said.Email)
+		email = *said.Email
 	}
 	if said.DisplayName != nil {
 		name = *said.DisplayName

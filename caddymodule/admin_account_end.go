@@ -116,14 +116,15 @@ func unlockAccount(o *operation, said namedArguments) (any, error) {
 	return o.show(a.ID)
 }
 
-// liftLock opens an account whose owner said "This wasn't me".
+// liftLock opens an account whose owner said "This wasn't me". No session that
+// began before goes on with it.
 func (o *operation) liftLock(a account.Account) error {
 	if a.Locked.IsZero() {
 		return nil
 	}
 	e := o.event(audit.LockLifted, a)
 	open := func(a *account.Account) error { a.Locked = time.Time{}; return nil }
-	if err := o.engine.durable.ChangeAccount(o.ctx, a.ID, o.now, false, open, e); err != nil {
+	if err := o.engine.durable.ChangeAccount(o.ctx, a.ID, o.now, true, open, e); err != nil {
 		return err
 	}
 	o.done(e)

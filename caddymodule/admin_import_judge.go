@@ -65,7 +65,7 @@ func (o *operation) judgeRow(row importedAccount) (a account.Account, texts []st
 		ID: account.ID(login.NewID()), Name: row.Name, Email: account.NormaliseIdentifier(row.Email), DisplayName: row.DisplayName,
 		Groups: groups, Provider: row.Provider, Disabled: row.Disabled, Created: o.now,
 	}
-	checks := []error{checkName(row.Name), checkProfile(a.Email, "", nil), checkProfile("", row.DisplayName, nil)}
+	checks := []error{checkName(row.Name), checkProfile(row.Email, "", nil), checkProfile("", row.DisplayName, nil)}
 	for _, g := range row.Groups {
 		checks = append(checks, checkProfile("", "", []string{g}))
 	}

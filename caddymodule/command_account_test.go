@@ -50,6 +50,8 @@ func TestAccountCommands(t *testing.T) {
 	g.refused(t, 1, "another account's", "account", "add", "anna", "--email", "other@example.com")
 	g.refused(t, 1, "a name is", "account", "add", "Anna", "--email", "other@example.com")
 	g.refused(t, 1, "not an e-mail address", "account", "add", "ben", "--email", "nonsense")
+	g.refused(t, 1, "ben@strasse.example", "account", "add", "ben", "--email", "ben@straße.example") // a domain of somebody else's
+	g.refused(t, 1, "anna@strasse.example", "account", "set", "anna", "--email", "anna@straße.example")
 	g.refused(t, 1, "no group name", "account", "add", "ben", "--email", "b@example.com", "--group", "a b")
 	g.refused(t, 1, "one line", "account", "set", "anna", "--name", "a\x1b[2Jb")
 	g.refused(t, 1, "no identity provider", "account", "add", "ben", "--email", "b@example.com", "--sso", "partner")

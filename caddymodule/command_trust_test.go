@@ -93,10 +93,14 @@ func TestOperatorOpensWhatItsOwnerLocked(t *testing.T) {
 	if r := g.run("", "account", "reset-second-factor", "anna"); r.code != 0 || !strings.Contains(r.err, "is locked") {
 		t.Errorf("%d %s", r.code, r.err)
 	}
+	before, err := e.durable.Account(ctx, a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if r := g.run("", "account", "unlock", "anna"); r.code != 0 || !strings.Contains(r.err, "the one of before") {
 		t.Errorf("%d %s", r.code, r.err)
 	}
-	if a, err = e.durable.Account(ctx, a.ID); err != nil || !a.Locked.IsZero() {
+	if a, err = e.durable.Account(ctx, a.ID); err != nil || !a.Locked.IsZero() || !a.SessionsValidFrom.After(before.SessionsValidFrom) {
 		t.Errorf("%+v %v", a, err)
 	}
 	if out := g.ok(t, "account", "list"); strings.Contains(out, "locked") {

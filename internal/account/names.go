@@ -75,6 +75,13 @@ func CheckEmail(email string) error {
 	return nil
 }
 
+// KeepsEmail reports whether an address as typed is kept as the same one, but for
+// its case: straße.example would become strasse.example, whose mailboxes are
+// other people's.
+func KeepsEmail(typed string) bool {
+	return strings.ToLower(norm.NFC.String(strings.TrimSpace(typed))) == NormaliseIdentifier(typed)
+}
+
 // unseen is for control characters and, beyond ASCII, all but letters, marks
 // and digits that can be seen: else two addresses could look like one.
 func unseen(r rune) bool {

@@ -85,6 +85,19 @@ func TestAddressIsOnePlainAddress(t *testing.T) {
 	}
 }
 
+func TestAddressThatWouldBecomeAnotherIsTold(t *testing.T) {
+	t.Parallel()
+	for typed, want := range map[string]bool{
+		"ann@example.com": true, " Ann@EXAMPLE.com ": true, "MÜLLER@müller.example": true, "mu\u0308ller@example.com": true,
+		"ann@xn--strae-oqa.example": true, "ann@straße.example": false, "weiß@example.com": false, "ann@λόγος.example": false,
+		"ann@ｅxample.com": false, "oﬃce@example.com": false,
+	} {
+		if account.KeepsEmail(typed) != want {
+			t.Errorf("%q: %t", typed, !want)
+		}
+	}
+}
+
 func TestGroupsThatCannotReachAnAppAreDropped(t *testing.T) {
 	t.Parallel()
 	kept, dropped := account.SplitGroups([]string{"Admins", "a,b", "corp:x@y-z._1", "Admins", "", "a,b", "ü", strings.Repeat("g", 64), strings.Repeat("g", 65), "a\n"})

@@ -27,7 +27,6 @@ type SignedIn struct {
 // at the place, and removes the flow. old is the session that this browser had
 // before, "" for none: it ends.
 func (m *Machine) Finish(ctx context.Context, c Client, f Flow, at Place, old session.ID) (SignedIn, error) {
-	began := m.Now()
 	a, fs, err := m.Holder(ctx, f)
 	if err != nil {
 		return SignedIn{}, err
@@ -35,13 +34,15 @@ func (m *Machine) Finish(ctx context.Context, c Client, f Flow, at Place, old se
 	if f.Purpose != SignIn || m.Next(f, fs) != StepDone {
 		return SignedIn{}, ErrNotNext
 	}
-	trust, level, err := m.spendTrust(ctx, c, &f, a, fs, began)
+	trust, level, err := m.spendTrust(ctx, c, &f, a, fs)
 	if err != nil {
 		return SignedIn{}, err
 	}
 	now := m.Now()
 	s := session.Session{
-		ID: session.NewID(), Account: a.ID, Created: sinceThen(a, began), Expires: now.Add(m.Settings.SessionLife),
+		// As old as its proofs: what ends the account's sessions just now ends
+		// this one too.
+		ID: session.NewID(), Account: a.ID, Created: f.Since, Expires: now.Add(m.Settings.SessionLife),
 		Idle: m.Settings.SessionIdle, AMR: methods(f), Network: c.Network, Browser: c.Agent,
 		Previous: a.LastSignIn,
 	}

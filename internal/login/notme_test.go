@@ -61,6 +61,31 @@ func TestItWasNotMeLocksUntilANewPassword(t *testing.T) {
 	}
 }
 
+// TestLockedAccountHasNoSessions: whatever the clocks of nodes say: the thief
+// signed in at one that is ahead.
+func TestLockedAccountHasNoSessions(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t)
+	ann := withMail(s, "ann")
+	token := makeLink(s, ann, account.LinkNotMe)
+	node, c := s.Node(s.Machine.Settings), s.Client()
+	node.Now = func() time.Time { return s.Clock.Now().Add(2 * time.Second) }
+	f, err := node.SubmitPassword(ctx, c, s.Begin(c), "ann", ann.Password)
+	passed(t, f, err)
+	in, err := node.Finish(ctx, c, f, authtest.Place(), "")
+	s.Must(err)
+	if !alive(s, in, ann) {
+		t.Fatal("no session")
+	}
+	s.Clock.Advance(time.Second)
+	_, err = s.Machine.NotMe(ctx, s.Client(), token)
+	s.Must(err)
+	s.Clock.Advance(time.Minute)
+	if alive(s, in, ann) {
+		t.Error("the thief's session goes on")
+	}
+}
+
 // TestThiefCannotTakeTheOwnersWayToSaySo: the thief changes the password and the
 // factor first; the link of a mail from before works.
 func TestThiefCannotTakeTheOwnersWayToSaySo(t *testing.T) {

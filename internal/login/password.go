@@ -51,7 +51,7 @@ func (m *Machine) SubmitPassword(ctx context.Context, c Client, f Flow, typed st
 	if missing != nil {
 		return m.unread(ctx, c, f, missing...)
 	}
-	began := m.Now()
+	began := m.Now() // comparing takes a while, in which the password may be changed
 	a, problem, err := m.provePassword(ctx, c, identifier, pw)
 	if err != nil {
 		return f, err

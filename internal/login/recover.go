@@ -21,9 +21,9 @@ const sealMail = "token in an e-mail"
 
 // AskRecovery sends a link for a new password to the address of whoever has
 // this name or address, if there is anybody who may use it. What it returns
-// says nothing about that, and neither does what it counts: an identifier
-// without account has the same limits (SECURITY R35, ASVS 5.0 6.3.8). The
-// problem is for what was typed.
+// says nothing about that, and neither does what it counts where somebody is
+// told: an identifier without account has the same limits (SECURITY R35, ASVS
+// 5.0 6.3.8). The problem is for what was typed.
 func (m *Machine) AskRecovery(ctx context.Context, c Client, typed string) (*Problem, error) {
 	identifier := account.NormaliseIdentifier(typed)
 	if identifier == "" {
@@ -33,12 +33,20 @@ func (m *Machine) AskRecovery(ctx context.Context, c Client, typed string) (*Pro
 	if err != nil {
 		return nil, err
 	}
-	subject := fmt.Sprintf("identifier:%x", sha256.Sum256([]byte(identifier)))
-	if found {
-		subject = string(a.ID)
-	}
-	if _, err := m.take(ctx, m.recoveryCounts(c, subject, found && c.Knows(a))); err != nil {
+	known := found && c.Knows(a)
+	if _, err := m.take(ctx, m.recoveryCounts(c, identifier, known)); err != nil {
 		return nil, m.limited(ctx, c, a, clip(identifier), err)
+	}
+	if found && !known {
+		// Of both of its identifiers together. It must not show: two that share
+		// a counter would be one person's.
+		_, err := m.take(ctx, []count{m.recoveryCount(string(a.ID))})
+		if l := (*Limited)(nil); errors.As(m.limited(ctx, c, a, "", err), &l) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	if why := m.cannotRecover(a, found); why != "" {
 		m.noRecovery(ctx, c, a, identifier, why)
@@ -47,16 +55,24 @@ func (m *Machine) AskRecovery(ctx context.Context, c Client, typed string) (*Pro
 	return nil, m.mailReset(ctx, c, a)
 }
 
-// recoveryCounts are the counters of one request for a link: those of codes
-// that are sent, by their numbers, since both cost somebody else a message.
-func (m *Machine) recoveryCounts(c Client, subject string, known bool) []count {
-	l := m.Settings.Limits
-	counts := []count{{limitRecovery, "recover:" + subject, Limit{N: l.SendHour, Window: time.Hour}}}
-	if !known {
-		counts = append(counts, count{limitRecovery, "recover:network:" + c.Network, l.SendNetwork})
-		counts = append(counts, wide(c, limitRecovery, "recover:network:", l.SendNetwork)...)
+// recoveryCounts are the counters of one request for a link that whoever asks
+// is told of. A known browser has one of its own and no other (SPEC G2).
+func (m *Machine) recoveryCounts(c Client, identifier string, known bool) []count {
+	if known {
+		return []count{m.recoveryCount("device:" + c.Device.ID)}
 	}
-	return counts
+	// Hashed: what is typed is as long as a form, and in the form of a key.
+	counts := []count{
+		m.recoveryCount(fmt.Sprintf("identifier:%x", sha256.Sum256([]byte(identifier)))),
+		{limitRecovery, "recover:network:" + c.Network, m.Settings.Limits.SendNetwork},
+	}
+	return append(counts, wide(c, limitRecovery, "recover:network:", m.Settings.Limits.SendNetwork)...)
+}
+
+// recoveryCount has the number of codes that are sent, since both cost somebody
+// else a message.
+func (m *Machine) recoveryCount(subject string) count {
+	return count{limitRecovery, "recover:" + subject, Limit{N: m.Settings.Limits.SendHour, Window: time.Hour}}
 }
 
 // cannotRecover says, for the operator, why somebody gets no link; "" for who

@@ -106,6 +106,25 @@ func TestResetLinkEndsInTimeAndWithANewerOneAndWithANewPassword(t *testing.T) {
 	}
 }
 
+// TestResetLinkEndsWithAnotherAddress: the mailbox that has it is no longer the
+// owner's.
+func TestResetLinkEndsWithAnotherAddress(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t)
+	ann := withMail(s, "ann")
+	token := resetToken(s, s.Client(), ann)
+	change := func(change func(*account.Account)) {
+		s.Must(s.Durable.ChangeAccount(ctx, ann.ID, s.Clock.Now(), false, func(a *account.Account) error { change(a); return nil }))
+	}
+	change(func(a *account.Account) { a.DisplayName = "Ann" })
+	if _, _, err := s.Machine.LinkHolder(ctx, token); err != nil {
+		t.Errorf("another name ended it: %v", err)
+	}
+	change(func(a *account.Account) { a.Email = "other@example.com" })
+	_, _, err := s.Machine.ResetPassword(ctx, s.Client(), token, wanted)
+	wantErr(t, err, account.ErrNotFound)
+}
+
 func TestResetUsedByManyAtOnceWorksOnce(t *testing.T) {
 	t.Parallel()
 	s := authtest.New(t)
@@ -188,6 +207,50 @@ func TestLinksForAPasswordAreLimitedForKnownAndUnknownAlike(t *testing.T) {
 	}
 	_, err := s.Machine.AskRecovery(ctx, c, "another")
 	wantLimited(t, err, "recovery", time.Hour)
+}
+
+// TestStrangersCannotKeepAKnownBrowserFromALink: G2, T34: an attacker outside
+// spends the account's requests; the owner's browser has its own.
+func TestStrangersCannotKeepAKnownBrowserFromALink(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t)
+	ann, c := withMail(s, "ann"), s.Client()
+	s.SignIn(c, ann)
+	in := s.SignIn(c, ann)
+	c.Device = &in.Device
+	for range 5 {
+		_, err := s.Machine.AskRecovery(ctx, s.Client(), "ann")
+		s.Must(err)
+	}
+	s.Clock.Advance(login.ResetLinkLife)
+	mails(s)
+	for range 5 {
+		_, err := s.Machine.AskRecovery(ctx, c, "ann")
+		s.Must(err)
+		if len(mails(s)) != 1 {
+			t.Error("no mail")
+		}
+	}
+	_, err := s.Machine.AskRecovery(ctx, c, "ann")
+	wantLimited(t, err, "recovery", time.Hour)
+}
+
+// TestLimitOfLinksTellsNoAccount: B1: two spellings of one person have one
+// counter, and it must not show.
+func TestLimitOfLinksTellsNoAccount(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t)
+	withMail(s, "ann")
+	for range 3 {
+		for _, typed := range []string{"ann", "ann@example.com", "bob", "bob@example.com"} {
+			if _, err := s.Machine.AskRecovery(ctx, s.Client(), typed); err != nil {
+				t.Errorf("%s: %v", typed, err)
+			}
+		}
+	}
+	if n := len(mails(s)); n != 5 || s.Events.Count(audit.LimitHit) != 1 {
+		t.Errorf("%d mails, %d times limited", n, s.Events.Count(audit.LimitHit))
+	}
 }
 
 // TestRecoveryIsOpenToWhoIsLockedOut: T34: somebody else's wrong passwords.

@@ -38,7 +38,7 @@ func (m *Machine) BeginFrom(ctx context.Context, c Client, p Person, w *Wish) (F
 	f := m.newFlow(c, SignIn)
 	f.Wish, f.Needs, f.Identifier = w, session.LevelSecondFactor, p.Account.Label()
 	lately := m.Settings.Reauthenticate
-	if w.Fresh > 0 {
+	if f.fresh() {
 		lately = min(lately, w.Fresh)
 	}
 	if !p.Token.PasswordAt.Before(m.Now().Add(-lately)) {

@@ -87,13 +87,13 @@ func (m *Machine) trustedBy(ctx context.Context, c Client, a account.Account) (s
 // spendTrust ends a sign-in's second step: with the factor that was proved, and
 // then this browser may be remembered; or with the browser that was remembered,
 // whose secret is replaced. It returns the level that was reached.
-func (m *Machine) spendTrust(ctx context.Context, c Client, f *Flow, a account.Account, fs account.Factors, began time.Time) (*Trust, session.Level, error) {
+func (m *Machine) spendTrust(ctx context.Context, c Client, f *Flow, a account.Account, fs account.Factors) (*Trust, session.Level, error) {
 	switch {
 	case f.FactorAt.IsZero() && f.trusts(fs):
 		t, err := m.useTrust(ctx, c, f)
 		return t, session.LevelSecondFactor, err
 	case f.Remember && !f.FactorAt.IsZero() && m.Settings.TrustBrowser > 0 && f.SSO == nil:
-		t, err := m.rememberBrowser(ctx, c, a, began)
+		t, err := m.rememberBrowser(ctx, c, a, f.Since)
 		return t, f.Level(), err
 	}
 	return nil, f.Level(), nil
@@ -125,18 +125,18 @@ func (m *Machine) distrust(ctx context.Context, f *Flow) error {
 	return ErrNotNext
 }
 
-// rememberBrowser makes a record in place of one that the browser had.
-func (m *Machine) rememberBrowser(ctx context.Context, c Client, a account.Account, began time.Time) (*Trust, error) {
+// rememberBrowser makes a record in place of one that the browser had, as old as
+// the proofs that it is made by.
+func (m *Machine) rememberBrowser(ctx context.Context, c Client, a account.Account, since time.Time) (*Trust, error) {
 	if c.Trust != nil && c.Trust.Account == a.ID {
 		if err := m.Trusts.EndTrust(ctx, a.ID, c.Trust.ID); err != nil && !errors.Is(err, account.ErrNotFound) {
 			return nil, err
 		}
 	}
-	now := sinceThen(a, began)
 	t := newTrust(NewID(), a.ID)
 	e := m.event(c, audit.BrowserTrusted, a)
 	err := m.Trusts.TrustBrowser(ctx, account.TrustedBrowser{
-		ID: t.ID, Account: a.ID, Hash: t.hash(), Created: now, Expires: now.Add(m.Settings.TrustBrowser), Browser: c.Agent, Network: c.Network,
+		ID: t.ID, Account: a.ID, Hash: t.hash(), Created: since, Expires: m.Now().Add(m.Settings.TrustBrowser), Browser: c.Agent, Network: c.Network,
 	}, e)
 	if errors.Is(err, account.ErrEnded) {
 		return nil, ErrNoFlow

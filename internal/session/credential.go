@@ -65,16 +65,17 @@ func ParseCredential(b []byte) (Credential, error) {
 
 // Check returns the token that the credential proves at a place, if the
 // session is one to be believed at now: its token's hash fits, host and
-// purpose are the token's own, it has not passed its absolute end, and it
-// began no earlier than the account's sessions are valid from. ErrNotFound
-// otherwise, always the same.
+// purpose are the token's own, it has not passed its absolute end, it began no
+// earlier than the account's sessions are valid from, and the account is neither
+// disabled nor locked: another node's clock may have been ahead when it began.
+// ErrNotFound otherwise, always the same.
 func Check(s Session, c Credential, p Purpose, host string, a account.Account, now time.Time) (Token, error) {
 	t, ok := s.Token(p, host)
 	want := c.Hash()
 	if !ok || s.ID != c.ID || subtle.ConstantTimeCompare(t.Hash[:], want[:]) != 1 {
 		return Token{}, ErrNotFound
 	}
-	if s.Account != a.ID || a.Disabled || !s.Alive(now, a.SessionsValidFrom) {
+	if s.Account != a.ID || a.Disabled || !a.Locked.IsZero() || !s.Alive(now, a.SessionsValidFrom) {
 		return Token{}, ErrNotFound
 	}
 	return t, nil

@@ -75,6 +75,7 @@ func TestCheckBelievesNothingButTheRightTokenInItsPlaceAndTime(t *testing.T) {
 		"another session":     {change: func(s *session.Session, _ *session.Credential, _ *account.Account) { s.ID = session.NewID() }},
 		"another account":     {change: func(_ *session.Session, _ *session.Credential, a *account.Account) { a.ID = "bob" }},
 		"disabled":            {change: func(_ *session.Session, _ *session.Credential, a *account.Account) { a.Disabled = true }},
+		"locked":              {change: func(_ *session.Session, _ *session.Credential, a *account.Account) { a.Locked = noon.Add(-1) }},
 		"sessions ended":      {change: func(_ *session.Session, _ *session.Credential, a *account.Account) { a.SessionsValidFrom = noon.Add(1) }},
 		"no tokens":           {change: func(s *session.Session, _ *session.Credential, _ *account.Account) { s.Tokens = nil }},
 		"an empty hash":       {change: func(s *session.Session, _ *session.Credential, _ *account.Account) { s.Tokens[0].Hash = [32]byte{} }},

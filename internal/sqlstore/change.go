@@ -68,6 +68,10 @@ func applyChange(ctx context.Context, q querier, old account.Account, now time.T
 		if err := tellOldAddress(ctx, q, old, now); err != nil {
 			return a, err
 		}
+		// A link that went to the address of before is no longer the owner's.
+		if _, err := q.ExecContext(ctx, `DELETE FROM links WHERE account = $1 AND purpose = $2`, a.ID, account.LinkReset); err != nil {
+			return a, err
+		}
 	}
 	if a.Provider != old.Provider {
 		if _, err := q.ExecContext(ctx, deleteIdentities, a.ID); err != nil {
