@@ -71,7 +71,7 @@ func (a *App) words(ctx context.Context, m account.Mail, to account.Account, now
 	}
 	base := origin + a.web.Config.Base
 	words := pages.Mail{
-		Kind: kind, Lang: spokenLanguage(a.web.Pages, cmp.Or(to.Language, a.Language)), Account: to.Label(), When: m.At,
+		Kind: kind, Lang: spokenLanguage(a.web.Pages, cmp.Or(to.Language, a.Language)), Account: m.To, When: m.At,
 		Browser: m.Browser, Network: m.Network, Method: m.Method, Settings: base + "/account/security",
 		Org: a.machine.Settings.Providers[a.machine.Settings.ManagedBy(to)].Title,
 	}

@@ -117,6 +117,16 @@ func TestOwnerHearsOfAChangeAndCanSayThatItWasSomebodyElse(t *testing.T) {
 	}
 }
 
+// TestAddressOfBeforeIsNotToldTheNewOne: its mailbox may be somebody else's now.
+func TestAddressOfBeforeIsNotToldTheNewOne(t *testing.T) {
+	m := startMailed(t, nil)
+	m.ok(t, "account", "set", "anna", "--email", "new@example.com")
+	got := m.server.Await(t, 1)[0]
+	if text := got.Part("text/plain"); got.To[0] != "anna@example.com" || strings.Contains(text, "new@example.com") || !strings.Contains(text, "anna@example.com") {
+		t.Errorf("to %v:\n%s", got.To, text)
+	}
+}
+
 // TestMailIsTriedAgainUntilItIsTaken: greylisting.
 func TestMailIsTriedAgainUntilItIsTaken(t *testing.T) {
 	m := startMailed(t, func(s *testtools.SMTPServer) { s.Greylist(2) })
