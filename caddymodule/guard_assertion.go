@@ -17,7 +17,7 @@ func (v *guardVisit) assert(e *session.Entry) {
 	if !*v.Assertion {
 		return
 	}
-	of := v.identity(e)
+	of := v.identityOf(e)
 	text, err := e.Assertion.Text(v.app.engine.assertions(), &of, time.Now())
 	if err != nil {
 		v.app.log.Error("an assertion could not be signed; the app gets none", "error", err.Error())
@@ -26,9 +26,9 @@ func (v *guardVisit) assert(e *session.Entry) {
 	v.r.Header[assertion.Header] = []string{text} // its own: directives replace values in place
 }
 
-// identity is what an assertion for this host says of a session. A provider's
+// identityOf is what an assertion for this host says of a session. A provider's
 // sign-in is as old as the provider says.
-func (v *guardVisit) identity(e *session.Entry) assertion.Identity {
+func (v *guardVisit) identityOf(e *session.Entry) assertion.Identity {
 	a, t := &e.Account, &e.Token
 	of := assertion.Identity{
 		Issuer: v.app.Portal, Audience: v.arrival.Host,

@@ -227,6 +227,27 @@ func TestKeySetIsThereForEveryone(t *testing.T) {
 	}
 }
 
+// What is proved last counts: a browser that is remembered proves a password
+// alone, a step-up both anew, and a provider says when it was.
+func TestAuthTimeIsThatOfTheLatestProof(t *testing.T) {
+	t.Parallel()
+	early := time.Unix(1_790_000_000, 0)
+	late := early.Add(time.Minute)
+	v := &guardVisit{Guard: &Guard{guardState: guardState{app: new(App)}}}
+	for name, c := range map[string]struct{ password, factor, want time.Time }{
+		"password, then a code": {early, late, late},
+		"the password again":    {late, early, late},
+		"a password alone":      {late, time.Time{}, late},
+		"at a provider":         {early, early, early},
+		"neither":               {},
+	} {
+		e := &session.Entry{Token: session.Token{PasswordAt: c.password, FactorAt: c.factor}}
+		if got := v.identityOf(e).AuthTime; !got.Equal(c.want) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // PERFORMANCE: an assertion that is kept costs a request one slice.
 func TestKeptAssertionCostsOneAllocation(t *testing.T) {
 	g := newGateway(t)
