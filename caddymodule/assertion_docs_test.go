@@ -110,6 +110,38 @@ func TestAssertionIsAsDocumented(t *testing.T) {
 	}
 }
 
+// The documented filter keeps tokens out of the log, which without it has them;
+// the access log never does.
+func TestAssertionStaysOutOfLogs(t *testing.T) {
+	_, filter, _ := strings.Cut(assertionDocs(t, "caddyfile"), "level DEBUG\n")
+	filter, _, _ = strings.Cut(filter, "\n\t}\n")
+	for name, c := range map[string]struct {
+		more string
+		told bool
+	}{"as it is": {"", true}, "filtered": {filter, false}} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t)
+			g.addAccount()
+			var token string
+			g.answer = func(_ http.ResponseWriter, r *http.Request) { token = r.Header.Get(assertion.Header) }
+			g.mustLoad(strings.Replace(g.global(""), "level DEBUG", "level DEBUG\n"+c.more, 1) +
+				g.site("app.example.com", "log {\noutput file "+g.dir+"/access\n}\nsallyport\n"+g.proxy()))
+			g.waitReady("app.example.com")
+			g.get("app.example.com", "/", g.signedIn(session.LevelSecondFactor, "app.example.com"))
+			contains(t, g.logged(), "upstream roundtrip", "Remote-User")
+			if token == "" || strings.Contains(g.logged(), token) != c.told {
+				t.Errorf("want the token in the log: %v", c.told)
+			}
+			access, err := os.ReadFile(filepath.Join(g.dir, "access"))
+			g.must(err)
+			contains(t, string(access), "app.example.com")
+			if strings.Contains(string(access), token) {
+				t.Error("the access log has the token")
+			}
+		})
+	}
+}
+
 // documentedApps are the programs of docs/assertion.md, and how each is run.
 var documentedApps = []struct {
 	language string
