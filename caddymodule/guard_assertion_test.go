@@ -205,8 +205,10 @@ func TestKeySetIsThereForEveryone(t *testing.T) {
 		}
 	}
 	// In clear, keys could be swapped on the way.
-	if got := g.get("app.example.com", keySetPath, func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "http") }); got.status != http.StatusMisdirectedRequest {
-		t.Errorf("without TLS: %d", got.status)
+	for _, host := range []string{"app.example.com", "login.example.com"} {
+		if got := g.get(host, keySetPath, func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "http") }); got.status != http.StatusMisdirectedRequest {
+			t.Errorf("%s without TLS: %d", host, got.status)
+		}
 	}
 	// Stores that are away are no reason to refuse what a person has.
 	e := started.current().engine

@@ -58,7 +58,7 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 	case earlyData(r):
 		w.WriteHeader(http.StatusTooEarly)
 		return nil
-	case path == keySetPath:
+	case path == keySetPath && (a.Secure || a.Local):
 		p.app.serveKeySet(w, r)
 		return nil
 	case !p.app.engine.ready.Load():
