@@ -13,8 +13,8 @@ tools=(
 	oathtool:oathtool
 	zbarimg:zbar-tools
 	certutil:libnss3-tools
-	npm:npm          # fetches the accessibility checker and an identity provider
-	node:nodejs      # runs that provider
+	npm:npm          # fetches the accessibility checker, an identity provider, a library
+	node:nodejs      # runs that provider, and a program of docs/assertion.md
 	php:php-cli      # runs the other one, SimpleSAMLphp
 	php-dom:php-xml  # which does not ask for its extensions itself
 	php-mbstring:php-mbstring
@@ -24,6 +24,8 @@ tools=(
 	argon2:argon2    # these two make the hashes of other systems
 	htpasswd:apache2-utils
 	python3:python3  # runs the receiver of docs/webhook.md
+	python3-jwt:python3-jwt # and with these two a program of docs/assertion.md
+	python3-cryptography:python3-cryptography
 	gcc:gcc          # the race detector needs a C compiler
 	fc-list:fontconfig
 )
@@ -39,6 +41,7 @@ have() {
 		initdb) command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' ;;
 		chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
 		php-*) php -r "exit(extension_loaded('${1#php-}') ? 0 : 1);" 2>&1 ;;
+		python3-*) /usr/bin/python3 -c "import ${1#python3-}" 2>&1 ;; # Debian's own
 		simplesamlphp) compgen -G /usr/share/simplesamlphp/www/index.php ;;
 		*) command -v "$1" ;;
 	esac >/dev/null

@@ -80,12 +80,26 @@ func addKey(o *operation, said keyArguments) (any, error) {
 // key would refuse whatever this one makes with it.
 func promoteKey(o *operation, said keyArguments) (any, error) {
 	return o.changeRing(audit.KeyPromoted, said, func(r *keyring.Ring) (*keyring.Ring, uint32, error) {
+		o.warnOfUnknown(r, said)
 		next, err := r.Promote(keyring.Purpose(said.Purpose), said.Version)
 		if err == nil {
 			err = o.everyNodeHas(said)
 		}
 		return next, said.Version, err
 	})
+}
+
+// warnOfUnknown tells of a key that signs assertions sooner than an app that
+// keeps the key set for as long as it may has seen it. It is no refusal: after
+// a theft nobody should have to wait.
+func (o *operation) warnOfUnknown(r *keyring.Ring, said keyArguments) {
+	for _, v := range r.Versions() {
+		if v.Purpose == keyring.Assertion && said.Purpose == string(v.Purpose) && v.Version == said.Version &&
+			v.State == keyring.Accepted && o.now.Sub(v.Created) < keySetAge {
+			o.warn(fmt.Sprintf("%s key %d is less than five minutes old: until %s, apps that have not fetched the keys again may refuse what it signs",
+				v.Purpose, v.Version, v.Created.Add(keySetAge).UTC().Format(time.TimeOnly+" MST")))
+		}
+	}
 }
 
 // foreignNodes tells of another installation, on a terminal.

@@ -56,6 +56,7 @@ func tokenMatcher(h httpcaddyfile.Helper) matcherOf {
 //	sallyport [{
 //	    <access option>…
 //	    title             <text>
+//	    assertion         on|off
 //	    header_names      user|name|email|groups <Header>
 //	    cors_preflight    deny|pass
 //	    cors_origins      <origin>…
@@ -113,6 +114,7 @@ func isMatcher(s string) bool {
 func guardOptions(g *Guard, matcher matcherOf) []option {
 	return append(accessOptions(&g.Access),
 		option{name: "title", usage: "title <text>", min: 1, max: 1, set: text(&g.Title, nil)},
+		option{name: "assertion", usage: "assertion on|off", min: 1, max: 1, set: onOffSaid(&g.Assertion)},
 		option{name: "header_names", usage: "header_names user|name|email|groups <Header>", min: 2, max: 2, many: true, set: g.HeaderNames.set},
 		option{name: "cors_preflight", usage: "cors_preflight deny|pass", min: 1, max: 1, set: word(&g.CORSPreflight, "deny", "pass")},
 		option{name: "cors_origins", usage: "cors_origins <origin>…", min: 1, max: -1, many: true, set: list(&g.CORSOrigins, checkOrigin)},

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/internal/assertion"
 	"github.com/sallyport-auth/sallyport/internal/audit"
 	"github.com/sallyport-auth/sallyport/internal/keyring"
 	"github.com/sallyport-auth/sallyport/internal/login"
@@ -90,8 +91,9 @@ type engine struct {
 
 // engineKeys are the ring and what is made from it.
 type engineKeys struct {
-	ring   *keyring.Ring
-	codecs web.Codecs
+	ring       *keyring.Ring
+	codecs     web.Codecs
+	assertions *assertion.Keys
 }
 
 // cacheSize bounds the sessions that one node remembers; each takes about a

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"github.com/sallyport-auth/sallyport/internal/assertion"
 	"github.com/sallyport-auth/sallyport/internal/keyring"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/internal/web"
@@ -12,7 +13,11 @@ func (e *engine) useKeys(ring *keyring.Ring) error {
 	if err != nil {
 		return err
 	}
-	e.keys.Store(&engineKeys{ring, codecs})
+	assertions, err := assertion.NewKeys(ring.AssertionKeys())
+	if err != nil {
+		return err
+	}
+	e.keys.Store(&engineKeys{ring, codecs, assertions})
 	return nil
 }
 

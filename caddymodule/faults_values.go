@@ -15,6 +15,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/assertion"
 )
 
 // Each of these says what is wrong with one value and what to write instead,
@@ -219,6 +220,9 @@ func checkHeader(s string) string {
 	low := strings.ToLower(s)
 	if low == "" || strings.Trim(low, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || len(s) > 128 {
 		return fmt.Sprintf("%q is not a header of letters, digits and -; write one like X-WEBAUTH-USER", s)
+	}
+	if low == strings.ToLower(assertion.Header) {
+		return fmt.Sprintf("%q carries the signed assertion; write one like X-WEBAUTH-USER", s)
 	}
 	if slices.Contains(reservedHeaders, low) || strings.HasPrefix(low, "sec-") {
 		return fmt.Sprintf("%q means something else in HTTP; write one like X-WEBAUTH-USER", s)

@@ -21,6 +21,10 @@ func (v *guardVisit) serveOwn() error {
 	if earlyData(v.r) {
 		return v.refuseEarly()
 	}
+	if v.original.Path == keySetPath {
+		v.app.serveKeySet(v.w, v.r)
+		return nil
+	}
 	if !v.app.engine.ready.Load() {
 		return v.refuseUnavailable(errNotReady, access.Classify(v.r))
 	}

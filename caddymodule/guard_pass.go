@@ -11,13 +11,14 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/assertion"
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
 // identityHeaders are the names that tell an app who is asking: the
 // configured ones, and the default ones even where others are configured.
 func identityHeaders(h HeaderNames) []string {
-	names := []string{"Remote-User", "Remote-Name", "Remote-Email", "Remote-Groups", "Sallyport-Assertion"}
+	names := []string{"Remote-User", "Remote-Name", "Remote-Email", "Remote-Groups", assertion.Header}
 	for _, n := range []string{h.User, h.Name, h.Email, h.Groups} {
 		if n != "" {
 			names = append(names, n)
@@ -50,6 +51,7 @@ func (v *guardVisit) identify(e *session.Entry) {
 			v.r.Header[textproto.CanonicalMIMEHeaderKey(name)] = lines[i : i+1 : i+1]
 		}
 	}
+	v.assert(e)
 	if repl, ok := v.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.Map(func(key string) (any, bool) {
 			switch key {

@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sallyport-auth/sallyport/internal/assertion"
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
@@ -192,6 +193,10 @@ func TestAppLearnsWhoIsAskingFromUsAlone(t *testing.T) {
 				identity[name] = values
 			}
 		}
+		if signed := identity[assertion.Header]; len(signed) != 1 || strings.Count(signed[0], ".") != 2 {
+			t.Errorf("%s: assertion %q", path, signed)
+		}
+		delete(identity, assertion.Header)
 		if diff := cmp.Diff(want, identity); diff != "" {
 			t.Errorf("%s: %s", path, diff)
 		}
@@ -203,7 +208,7 @@ func TestAppLearnsWhoIsAskingFromUsAlone(t *testing.T) {
 		}
 	}
 	got := g.get("app.example.com", "/open/x", spoof)
-	if !got.reached() || seen.Get("X-Me")+seen.Get("Remote-User")+seen.Get("Remote-Groups") != "" {
+	if !got.reached() || seen.Get("X-Me")+seen.Get("Remote-User")+seen.Get("Remote-Groups")+seen.Get(assertion.Header) != "" {
 		t.Errorf("signed out behind a bypass: %d %v", got.status, seen)
 	}
 	if access, _ := os.ReadFile(filepath.Join(g.dir, "access")); !strings.Contains(string(access), `"user_id":"alice"`) {

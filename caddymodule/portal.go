@@ -58,6 +58,9 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 	case earlyData(r):
 		w.WriteHeader(http.StatusTooEarly)
 		return nil
+	case path == keySetPath && (a.Secure || a.Local):
+		p.app.serveKeySet(w, r)
+		return nil
 	case !p.app.engine.ready.Load():
 		w.Header().Set("Retry-After", "5")
 		return p.app.web.Pages.Write(w, http.StatusServiceUnavailable, pages.Unavailable{Frame: frame})

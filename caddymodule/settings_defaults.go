@@ -110,6 +110,7 @@ func (a *App) setPhoneDefaults(dataDir string) {
 // label, which only a request tells.
 func (g *Guard) setDefaults() {
 	or(&g.Require, "second_factor")
+	or(&g.Assertion, new(true))
 	or(&g.HeaderNames.User, "Remote-User")
 	or(&g.HeaderNames.Name, "Remote-Name")
 	or(&g.HeaderNames.Email, "Remote-Email")

@@ -18,6 +18,11 @@ type Guard struct {
 	// What pages call the app. Default: the first label of its host.
 	Title string `json:"title,omitempty"`
 
+	// Whether the app also gets the same as a signed token, in the header
+	// `Sallyport-Assertion`: a JWT that it can check with the keys at
+	// `/sallyport/.well-known/jwks.json`. Default: true.
+	Assertion *bool `json:"assertion,omitempty"`
+
 	// The headers that tell the app who is asking.
 	HeaderNames HeaderNames `json:"header_names,omitzero"`
 

@@ -97,7 +97,11 @@ func expectIdentity(t testing.TB, what string, got seen, want map[string]string,
 	for name, values := range got.Header {
 		folded := strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name))
 		switch folded {
-		case "remote-user", "sallyport-assertion", "forwarded", "x-real-ip", "x-original-url", "x-rewrite-url":
+		case "sallyport-assertion":
+			if !signedIn || name != "Sallyport-Assertion" || len(values) != 1 || strings.Count(values[0], ".") != 2 {
+				t.Errorf("%s: the app saw %s: %q", what, name, values)
+			}
+		case "remote-user", "forwarded", "x-real-ip", "x-original-url", "x-rewrite-url":
 			t.Errorf("%s: the app saw %s: %q", what, name, values)
 		case "remote-name", "remote-email", "remote-groups", "x-webauth-user":
 			if expected := want[name]; !signedIn || expected == "" || len(values) != 1 || values[0] != expected {
@@ -110,6 +114,9 @@ func expectIdentity(t testing.TB, what string, got seen, want map[string]string,
 		}
 	}
 	if signedIn {
+		if got.Header.Get("Sallyport-Assertion") == "" {
+			t.Errorf("%s: the app saw no assertion", what)
+		}
 		for name, value := range want {
 			if got.Header.Get(name) != value {
 				t.Errorf("%s: the app saw %s: %q, want %q", what, name, got.Header.Values(name), value)

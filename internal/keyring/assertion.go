@@ -14,11 +14,13 @@ import (
 // AssertionKey signs the identity assertion for apps with ES256 (RFC 7518
 // section 3.4). It cannot print its private half.
 type AssertionKey struct {
-	// ID is the JWT's kid: the ring's fingerprint, a dot, the version.
-	ID      string
 	Version uint32
+	id      string
 	scalar  secret.Bytes
 }
+
+// ID is the JWT's kid: the ring's fingerprint, a dot, the version.
+func (k AssertionKey) ID() string { return k.id }
 
 // AssertionKeys gives all keys that are not retired, the one that signs first.
 // All public halves are published, so that apps know a key before it signs.
@@ -26,7 +28,7 @@ func (r *Ring) AssertionKeys() []AssertionKey {
 	var out []AssertionKey
 	for _, k := range r.accepted(Assertion) {
 		id := fmt.Sprintf("%s.%d", r.Fingerprint(), k.Version.Version)
-		out = append(out, AssertionKey{ID: id, Version: k.Version.Version, scalar: k.material})
+		out = append(out, AssertionKey{Version: k.Version.Version, id: id, scalar: k.material})
 	}
 	return out
 }

@@ -272,7 +272,7 @@ func TestAssertionKeysAreStable(t *testing.T) {
 	ring := newRing(t)
 	before := ring.AssertionKeys()
 	after := rotate(t, ring, keyring.Assertion).AssertionKeys()
-	if len(before) != 1 || len(after) != 2 || after[0].Version != 2 || after[0].ID == after[1].ID || after[1].ID != before[0].ID {
+	if len(before) != 1 || len(after) != 2 || after[0].Version != 2 || after[0].ID() == after[1].ID() || after[1].ID() != before[0].ID() {
 		t.Fatalf("%v, then %v", before, after)
 	}
 	message := []byte("header.payload")

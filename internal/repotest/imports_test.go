@@ -12,15 +12,16 @@ import (
 // Every package may also import internal/secret, which imports nothing.
 var mayImport = map[string]string{
 	// Values and rules; no I/O.
-	"internal/secret":  "",
-	"internal/account": "",
-	"internal/factor":  "internal/account",
-	"internal/phone":   "",
-	"internal/session": "internal/account",
-	"internal/access":  "internal/account internal/session",
-	"internal/audit":   "",
-	"internal/keyring": "",
-	"pages":            "",
+	"internal/secret":    "",
+	"internal/account":   "",
+	"internal/factor":    "internal/account",
+	"internal/phone":     "",
+	"internal/session":   "internal/account internal/assertion",
+	"internal/access":    "internal/account internal/session",
+	"internal/audit":     "",
+	"internal/keyring":   "",
+	"internal/assertion": "internal/account",
+	"pages":              "",
 
 	// Conversations with the outside: an identity provider, a telephone.
 	"internal/samlsp": "",
@@ -36,7 +37,7 @@ var mayImport = map[string]string{
 	"internal/redisstore": "internal/account internal/login internal/session",
 
 	// Where everything meets, and the only place that knows Caddy.
-	"caddymodule": "internal/access internal/account internal/audit internal/factor internal/keyring internal/login " +
+	"caddymodule": "internal/access internal/account internal/assertion internal/audit internal/factor internal/keyring internal/login " +
 		"internal/notify internal/phone internal/redisstore internal/samlsp internal/session internal/sqlstore internal/web pages",
 	"cmd/sallyport": "caddymodule",
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/assertion"
 )
 
 // Ages of a remembered entry (DESIGN "The guard's memory, and revocation").
@@ -29,7 +30,7 @@ type Key struct {
 }
 
 // Entry is a session as the guard remembers it. It is read-only but for its
-// time of last use.
+// time of last use and the assertion.
 type Entry struct {
 	Session ID
 	Account account.Account
@@ -42,6 +43,8 @@ type Entry struct {
 	Idle     time.Duration
 	// Known is when the entry was read from the stores.
 	Known time.Time
+	// Assertion keeps what was last signed of the entry to tell its app.
+	Assertion assertion.Kept
 
 	used    atomic.Int64 // UnixNano of the newest use here or elsewhere
 	touched atomic.Int64 // UnixNano of the last use written to the store
@@ -142,6 +145,7 @@ func (c *Cache) read(ctx context.Context, k Key, old *Entry) (*Entry, error) {
 	if old != nil && old.Session == e.Session {
 		e.MarkUsed(old.Used())
 		raise(&e.touched, old.touched.Load())
+		e.Assertion.CarryOver(&old.Assertion)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
+	"github.com/sallyport-auth/sallyport/internal/assertion"
+	"github.com/sallyport-auth/sallyport/internal/keyring"
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
@@ -285,5 +287,49 @@ func TestUseIsWrittenOnceAMinute(t *testing.T) {
 	e.MarkUsed(noon)
 	if !e.Used().Equal(noon.Add(179 * time.Second)) {
 		t.Error("the last use went back")
+	}
+}
+
+// An entry that was read anew in the background goes on with the assertion
+// that its app knows: a signature is for minutes, an entry for seconds.
+func TestRenewedEntryKeepsItsAssertion(t *testing.T) {
+	t.Parallel()
+	ring, err := keyring.New(noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := assertion.NewKeys(ring.AssertionKeys())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld()
+	c := newCache(w, 10)
+	text := func() string {
+		e, err := c.Get(context.Background(), key("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := e.Assertion.Text(keys, &assertion.Identity{Subject: string(e.Account.ID)}, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	first := text()
+	for range 3 {
+		w.advance(session.MaxAge) // too old: read while the request waits
+		if text() != first {
+			t.Fatal("signed anew")
+		}
+	}
+	w.advance(session.RenewAge)
+	reads := w.reads.Load()
+	if text() != first {
+		t.Error("signed anew")
+	}
+	eventually(t, "it is not renewed", func() bool { return w.reads.Load() == reads+1 })
+	c.SessionChanged("sx")
+	if text() == first {
+		t.Error("an entry that was forgotten has its assertion back")
 	}
 }

@@ -1,0 +1,80 @@
+package caddymodule
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/assertion"
+	"github.com/sallyport-auth/sallyport/internal/session"
+	"github.com/sallyport-auth/sallyport/internal/web"
+)
+
+// assert sets the signed form of who is asking. Where it cannot be made the
+// app gets none, and one that needs it refuses.
+func (v *guardVisit) assert(e *session.Entry) {
+	if !*v.Assertion {
+		return
+	}
+	of := v.identityOf(e)
+	text, err := e.Assertion.Text(v.app.engine.assertions(), &of, time.Now())
+	if err != nil {
+		v.app.log.Error("an assertion could not be signed; the app gets none", "error", err.Error())
+		return
+	}
+	v.r.Header[assertion.Header] = []string{text} // its own: directives replace values in place
+}
+
+// identityOf is what an assertion for this host says of a session. A provider's
+// sign-in is as old as the provider says.
+func (v *guardVisit) identityOf(e *session.Entry) assertion.Identity {
+	a, t := &e.Account, &e.Token
+	of := assertion.Identity{
+		Issuer: v.app.Portal, Audience: v.arrival.Host,
+		Subject: string(a.ID), Username: a.Name, Name: a.DisplayName, Email: a.Email, Groups: a.Groups,
+		AMR: e.AMR, AuthTime: t.PasswordAt, Ends: e.Expires,
+	}
+	if t.FactorAt.After(of.AuthTime) {
+		of.AuthTime = t.FactorAt
+	}
+	if of.Issuer == "" {
+		of.Issuer = v.arrival.Origin()
+	}
+	return of
+}
+
+// assertions are the present ring's keys for them. There is a ring wherever
+// there is a session.
+func (e *engine) assertions() *assertion.Keys { return e.keys.Load().assertions }
+
+// keySetPath is the same on the portal's host and on an app's.
+const keySetPath = web.OwnPrefix + "/.well-known/jwks.json"
+
+// keySetAge is how long an app may keep the key set without asking again.
+const keySetAge = 5 * time.Minute
+
+// serveKeySet gives apps the keys that they check assertions with. It needs no
+// store, only the ring.
+func (a *App) serveKeySet(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	k := a.engine.keys.Load()
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		h.Set("Allow", "GET, HEAD")
+		h.Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	case k == nil:
+		h.Set("Retry-After", "5")
+		h.Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	text, tag := k.assertions.Set()
+	h.Set("Content-Type", "application/jwk-set+json") // RFC 7517 section 8.5.2
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%.0f", keySetAge.Seconds()))
+	h.Set("ETag", tag)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
+}
