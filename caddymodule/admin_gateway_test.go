@@ -191,7 +191,7 @@ func (g *commanded) signIn(t *testing.T, name string) session.ID {
 		ID: session.NewID(), Account: a.ID, Created: now, Expires: now.Add(time.Hour), Idle: time.Hour,
 		AMR: []string{"pwd"}, Network: "192.0.2.1", Browser: "Firefox\x1b[2J",
 	}
-	cred := session.NewCredential(s.ID)
+	cred := session.NewCredential(s.ID, s.Account)
 	s.Tokens = []session.Token{{Hash: cred.Hash(), Purpose: session.ForApp, Host: "localhost:8099", Level: session.LevelPassword, PasswordAt: now, Issued: now}}
 	if err := e.short.CreateSession(ctx, s); err != nil {
 		t.Fatal(err)

@@ -40,7 +40,7 @@ func (g *commanded) signInAt(t *testing.T, name, provider string) session.ID {
 	}
 	s.ID, s.SSO = session.NewID(), &session.SSO{Provider: provider, Entity: "https://idp.test/metadata", NameID: "x"}
 	for i := range s.Tokens {
-		s.Tokens[i].Hash = session.NewCredential(s.ID).Hash()
+		s.Tokens[i].Hash = session.NewCredential(s.ID, s.Account).Hash()
 	}
 	if err := e.short.CreateSession(ctx, s); err != nil {
 		t.Fatal(err)

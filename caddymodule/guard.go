@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/sallyport-auth/sallyport/internal/access"
+	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/session"
 	"github.com/sallyport-auth/sallyport/internal/web"
 )
@@ -181,7 +182,7 @@ func (v *guardVisit) guard() error {
 	}
 	return v.report("needs "+d.Need(), func() error {
 		needs := needed(options)
-		needs.renew = d.NeedFresh > 0
+		needs.renew, needs.of = d.NeedFresh > 0, entry.Account.ID
 		return v.refuseSignedOut(kind, needs)
 	})
 }
@@ -225,6 +226,7 @@ type demand struct {
 	provider string        // where alone, "" for anywhere
 	fresh    time.Duration // how long ago at most, 0 for any time
 	renew    bool          // that alone is missing
+	of       account.ID    // who is signed in and has to prove more, "" for nobody
 }
 
 // needed is what a sign-in has to be for all of the options. Where they name

@@ -31,6 +31,9 @@ func (v *guardVisit) serveOwn() error {
 	r := v.r.Clone(v.r.Context())
 	r.URL = v.original
 	switch {
+	case path == "/resume" && r.Method == http.MethodPost:
+		v.app.web.ServeResume(v.w, r, v.arrival)
+		return nil
 	case v.app.Portal == "":
 		if path == "" {
 			path = "/"
@@ -74,7 +77,7 @@ func (a *App) serveHealth(w http.ResponseWriter) error {
 // ends a session there.
 func skipSecretPaths(r *http.Request, path string) {
 	switch path {
-	case "/continue", "/callback", "/sso", "/sso/complete", "/sign-out", "/signed-out":
+	case "/continue", "/callback", "/resume", "/sso", "/sso/complete", "/sign-out", "/signed-out":
 		skipLog(r)
 		return
 	}

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/access"
 	"github.com/sallyport-auth/sallyport/internal/login"
@@ -28,6 +27,9 @@ func (v *guardVisit) refuseSignedOut(kind access.RequestKind, needs demand) erro
 	case access.Navigation:
 		return v.toSignIn(http.StatusFound, v.original.RequestURI(), needs)
 	case access.NavigationPost:
+		if v.app.web.KeepForm(v.w, v.r, v.arrival, v.wish(v.original.RequestURI(), needs), needs.of) {
+			return nil
+		}
 		return v.toSignIn(http.StatusSeeOther, v.cameFrom(), needs)
 	case access.Frame:
 		target, err := v.signInAddress(v.original.RequestURI(), needs)
@@ -60,18 +62,15 @@ func (v *guardVisit) toSignIn(status int, uri string, needs demand) error {
 // signInAddress binds the browser to the wish by a cookie of this host, and
 // gives the address of the portal's sign-in page.
 func (v *guardVisit) signInAddress(uri string, needs demand) (string, error) {
-	binding, err := v.app.web.Bind(v.w, v.r, v.arrival)
-	if err != nil {
-		return "", err
+	return v.app.web.SignInAddress(v.w, v.r, v.arrival, v.wish(uri, needs))
+}
+
+// wish is what a request is to come back to, and with what proofs.
+func (v *guardVisit) wish(uri string, needs demand) login.Wish {
+	return login.Wish{
+		Host: v.arrival.Host, Secure: v.arrival.Secure, URI: web.LocalPath(uri),
+		Needs: needs.level, Provider: needs.provider, Fresh: needs.fresh, Title: v.title(),
 	}
-	wish, err := v.app.web.SealWish(login.Wish{
-		Host: v.arrival.Host, Secure: v.arrival.Secure, URI: web.LocalPath(uri), Binding: binding,
-		Needs: needs.level, Provider: needs.provider, Fresh: needs.fresh, Title: v.title(), Expires: time.Now().Add(web.WishLife),
-	})
-	if err != nil {
-		return "", err
-	}
-	return v.portalAddress("/sign-in") + "?wish=" + url.QueryEscape(wish), nil
 }
 
 // portalAddress is where a page of the portal is, seen from this host.

@@ -279,7 +279,7 @@ func (g *gateway) proved(sso *session.SSO, level session.Level, password, factor
 	}
 	var creds []session.Credential
 	for _, h := range hosts {
-		c := session.NewCredential(s.ID)
+		c := session.NewCredential(s.ID, a.ID)
 		creds = append(creds, c)
 		s.Tokens = append(s.Tokens, session.Token{
 			Hash: c.Hash(), Purpose: session.ForApp, Host: h, Level: level, Issued: now,

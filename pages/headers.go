@@ -20,7 +20,7 @@ type formTarget interface{ formTarget() string }
 
 // contentSecurityPolicy lets a page load its own style sheet, script and
 // images, post to its own origin, and nothing else. A page on an app's host
-// takes these from the portal's origin, and has no form to post.
+// takes these from the portal's origin.
 func contentSecurityPolicy(view View) (string, error) {
 	source := "'self'"
 	if base := view.frame().Base; !local(view) {

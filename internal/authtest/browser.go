@@ -237,7 +237,7 @@ func readForm(n *html.Node) Form {
 		if c.Data != "input" || kind == "checkbox" || kind == "radio" && !has(c, "checked") {
 			continue
 		}
-		f.Fields.Set(name, attr(c, "value"))
+		f.Fields.Add(name, attr(c, "value"))
 	}
 	return f
 }

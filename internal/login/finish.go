@@ -52,7 +52,7 @@ func (m *Machine) Finish(ctx context.Context, c Client, f Flow, at Place, old se
 			s.Expires = f.SSO.Until // SAML Profiles section 4.1.4.3
 		}
 	}
-	cred := session.NewCredential(s.ID)
+	cred := session.NewCredential(s.ID, a.ID)
 	s.Tokens = []session.Token{{
 		Hash: cred.Hash(), Purpose: at.Purpose, Host: at.Host, Level: level,
 		PasswordAt: f.PasswordAt, FactorAt: f.FactorAt, FactorKind: f.FactorMethod.Kind(), Issued: now,

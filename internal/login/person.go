@@ -71,7 +71,7 @@ func (m *Machine) SignOut(ctx context.Context, c Client, p Person) error {
 // changed cookie is what makes browsers drop pages that they kept for the
 // Back button.
 func (m *Machine) Rotate(ctx context.Context, p Person, at Place) (session.Credential, error) {
-	cred := session.NewCredential(p.Session.ID)
+	cred := session.NewCredential(p.Session.ID, p.Account.ID)
 	t := p.Token
 	t.Hash, t.Purpose, t.Host, t.Issued = cred.Hash(), at.Purpose, at.Host, m.Now()
 	return cred, m.Sessions.SetToken(ctx, p.Session.ID, t)
@@ -92,7 +92,7 @@ func (m *Machine) replace(ctx context.Context, p Person, at Place, changed time.
 	}
 	s, now := p.Session, m.Now()
 	s.ID, s.Created = session.NewID(), changed
-	cred := session.NewCredential(s.ID)
+	cred := session.NewCredential(s.ID, p.Account.ID)
 	t := p.Token
 	t.Hash, t.Purpose, t.Host, t.Issued = cred.Hash(), at.Purpose, at.Host, now
 	s.Tokens = []session.Token{t}

@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
@@ -9,20 +10,25 @@ import (
 // Reaches reports whether the person's portal token already satisfies the
 // wish.
 func (m *Machine) Reaches(p Person, w Wish) bool {
-	return p.proved(w) && (w.Fresh == 0 || session.ProvedSince(m.Now().Add(-w.Fresh), w.Needs, p.Token.PasswordAt, p.Token.FactorAt))
+	return w.ReachedBy(p.Token, p.Session.Provider(), m.Now())
 }
 
-// proved reports whether the person has proved all that the wish needs, however
-// long ago.
-func (p Person) proved(w Wish) bool {
-	return p.Token.Level >= w.Needs && (w.Provider == "" || p.Session.Provider() == w.Provider)
+// ReachedBy reports whether a token of a session that is from the provider, ""
+// for here, satisfies the wish at now.
+func (w Wish) ReachedBy(t session.Token, provider string, now time.Time) bool {
+	return w.provedBy(t, provider) && (w.Fresh == 0 || session.ProvedSince(now.Add(-w.Fresh), w.Needs, t.PasswordAt, t.FactorAt))
+}
+
+// provedBy reports whether all that the wish needs was proved, however long ago.
+func (w Wish) provedBy(t session.Token, provider string) bool {
+	return t.Level >= w.Needs && (w.Provider == "" || provider == w.Provider)
 }
 
 // BeginStepUpFor makes the flow of somebody who has proved all that the wish
 // needs, but too long ago: the session stays, and gets a new token (SPEC A1,
 // `reauthenticate`). ErrNotNext where more is missing.
 func (m *Machine) BeginStepUpFor(ctx context.Context, c Client, p Person, w *Wish) (Flow, error) {
-	if !p.proved(*w) {
+	if !w.provedBy(p.Token, p.Session.Provider()) {
 		return Flow{}, ErrNotNext
 	}
 	f := m.newFlow(c, StepUp)

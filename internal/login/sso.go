@@ -79,7 +79,9 @@ const (
 // clock may be ahead of ours, and clears up.
 const clocksApart = time.Minute
 
-func onceKey(context, text string) [32]byte { return sha256.Sum256([]byte(context + text)) }
+// OnceKey is the key of a one-time record: what the store knows of a random
+// text, for one use of it.
+func OnceKey(context, text string) [32]byte { return sha256.Sum256([]byte(context + text)) }
 
 // SSORequest is what any node has to know of a request to judge its answer.
 type SSORequest struct {
@@ -116,12 +118,12 @@ func (m *Machine) AskProvider(ctx context.Context, f Flow, provider string, fres
 	if f, err = m.advance(ctx, f); err != nil {
 		return f, err
 	}
-	hash := onceKey(onceState, state)
+	hash := OnceKey(onceState, state)
 	record, err := json.Marshal(SSORequest{request, provider, hash[:], now, fresh, f.Browser, f.ID})
 	if err != nil {
 		return f, err
 	}
-	return f, m.Once.PutOnce(ctx, onceKey(onceRequest, request), record, f.Expires)
+	return f, m.Once.PutOnce(ctx, OnceKey(onceRequest, request), record, f.Expires)
 }
 
 // RelayState is what goes to the provider with the flow's request, and comes
@@ -133,14 +135,14 @@ func (m *Machine) RelayState(f Flow) (string, error) {
 
 // Went reports whether a RelayState is the one that went with the request.
 func (r SSORequest) Went(state string) bool {
-	hash := onceKey(onceState, state)
+	hash := OnceKey(onceState, state)
 	return subtle.ConstantTimeCompare(hash[:], r.State) == 1
 }
 
 // PendingRequest finds the request that an answer says it answers, and leaves
 // it there. account.ErrNotFound for none: it is over, or never was.
 func (m *Machine) PendingRequest(ctx context.Context, id string) (SSORequest, error) {
-	record, err := m.Once.PeekOnce(ctx, onceKey(onceRequest, id), m.Now())
+	record, err := m.Once.PeekOnce(ctx, OnceKey(onceRequest, id), m.Now())
 	if errors.Is(err, session.ErrNotFound) {
 		return SSORequest{}, account.ErrNotFound
 	}

@@ -37,7 +37,7 @@ func (m *Machine) KeepAnswer(ctx context.Context, r *SSORequest, as Asserted) (k
 		// Leaving some out could leave out one that is denied.
 		return "", &SSORefused{Reason: "too_many_attributes", Detail: fmt.Sprintf("%d groups, or very long ones: let the provider send those that matter", len(as.Groups))}
 	}
-	err = m.Identities.SpendAssertion(ctx, onceKey("saml assertion\x00"+as.SSO.Entity+"\x00", as.ID), as.Until.Add(clocksApart), now)
+	err = m.Identities.SpendAssertion(ctx, OnceKey("saml assertion\x00"+as.SSO.Entity+"\x00", as.ID), as.Until.Add(clocksApart), now)
 	if errors.Is(err, account.ErrTaken) {
 		return "", &SSORefused{Reason: "replayed", Detail: "this very assertion was used before"}
 	}
@@ -45,7 +45,7 @@ func (m *Machine) KeepAnswer(ctx context.Context, r *SSORequest, as Asserted) (k
 		return "", err
 	}
 	if r != nil {
-		_, err := m.Once.TakeOnce(ctx, onceKey(onceRequest, r.ID), now)
+		_, err := m.Once.TakeOnce(ctx, OnceKey(onceRequest, r.ID), now)
 		if errors.Is(err, session.ErrNotFound) {
 			return "", &SSORefused{Reason: "wrong_request", Detail: "the request was answered before"}
 		}
@@ -54,7 +54,7 @@ func (m *Machine) KeepAnswer(ctx context.Context, r *SSORequest, as Asserted) (k
 		}
 	}
 	key = secret.NewToken().Reveal()
-	hash := onceKey(onceAnswer, key)
+	hash := OnceKey(onceAnswer, key)
 	sealed, err := m.Keys.Seal(sealAnswer, hash[:], plain)
 	if err != nil {
 		return "", err
@@ -64,7 +64,7 @@ func (m *Machine) KeepAnswer(ctx context.Context, r *SSORequest, as Asserted) (k
 
 // takeAnswer fetches an answer. Any presentation ends it, right or wrong.
 func (m *Machine) takeAnswer(ctx context.Context, key string) (answer, error) {
-	hash := onceKey(onceAnswer, key)
+	hash := OnceKey(onceAnswer, key)
 	sealed, err := m.Once.TakeOnce(ctx, hash, m.Now())
 	if errors.Is(err, session.ErrNotFound) {
 		return answer{}, &SSORefused{Reason: "answer_gone", Detail: "the answer was fetched before, or not within two minutes"}

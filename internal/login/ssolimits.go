@@ -20,7 +20,7 @@ const requestTries = 5
 // in an office visits can send in their name, keeps nobody there out (SPEC G2).
 func (m *Machine) CountAnswer(ctx context.Context, c Client, state string) (undo func(), err error) {
 	if m.ourState(state) {
-		key := onceKey("saml answer tries\x00", state)
+		key := OnceKey("saml answer tries\x00", state)
 		limit := Limit{N: requestTries, Window: FlowLife}
 		return m.countUndone(ctx, []count{{"forms", fmt.Sprintf("answers:%x", key), limit}})
 	}

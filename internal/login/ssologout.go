@@ -38,7 +38,7 @@ func (m *Machine) EndByProvider(ctx context.Context, c Client, l ProviderLogout)
 			return 0, err
 		}
 	}
-	err = m.Identities.SpendAssertion(ctx, onceKey("saml logout\x00"+l.Entity+"\x00", l.ID), l.Until.Add(clocksApart), m.Now())
+	err = m.Identities.SpendAssertion(ctx, OnceKey("saml logout\x00"+l.Entity+"\x00", l.ID), l.Until.Add(clocksApart), m.Now())
 	if errors.Is(err, account.ErrTaken) {
 		return 0, &SSORefused{Reason: "replayed", Detail: "this very logout request came before"}
 	}
@@ -92,7 +92,7 @@ func (m *Machine) endAllOf(ctx context.Context, a account.Account) error {
 
 // overKey names a provider's session that has ended, index "" all of somebody's.
 func overKey(provider, entity, nameID, index string) [32]byte {
-	return onceKey("saml over\x00"+provider+"\x00"+entity+"\x00"+nameID+"\x00", index)
+	return OnceKey("saml over\x00"+provider+"\x00"+entity+"\x00"+nameID+"\x00", index)
 }
 
 // rememberLogout keeps, for as long as a sign-in can wait, what a logout

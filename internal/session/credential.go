@@ -12,11 +12,14 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/account"
 )
 
-// Credential is what a session cookie carries: which session, and the secret
-// of one of its tokens. It prints as [redacted].
+// Credential is what a session cookie carries: which session, whose, and the
+// secret of one of its tokens. It prints as [redacted].
 type Credential struct {
-	ID     ID
-	secret [32]byte
+	ID ID
+	// Account is whose session it was when the cookie was made. It is no proof
+	// of anything: it says whose form it is that meets an ended session.
+	Account account.ID
+	secret  [32]byte
 }
 
 func (Credential) String() string   { return "[redacted]" }
@@ -33,9 +36,10 @@ var idEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 
 func encodeID(b []byte) string { return strings.ToLower(idEncoding.EncodeToString(b)) }
 
-// NewCredential makes a fresh secret (256 bits) for a token of the session.
-func NewCredential(id ID) Credential {
-	c := Credential{ID: id}
+// NewCredential makes a fresh secret (256 bits) for a token of the account's
+// session.
+func NewCredential(id ID, of account.ID) Credential {
+	c := Credential{ID: id, Account: of}
 	rand.Read(c.secret[:]) //nolint:errcheck // never fails since Go 1.24
 	return c
 }
@@ -43,23 +47,30 @@ func NewCredential(id ID) Credential {
 // Hash is what the store keeps of the credential.
 func (c Credential) Hash() [32]byte { return sha256.Sum256(c.secret[:]) }
 
-// Marshal gives the 48 bytes that a cookie seals: 16 of the session's
-// identity, 32 of the secret.
+// maxAccountID bounds what a cookie has of an account's identity, in bytes.
+const maxAccountID = 64
+
+// Marshal gives the bytes that a cookie seals: 16 of the session's identity, 32
+// of the secret, and the account's identity.
 func (c Credential) Marshal() ([]byte, error) {
 	id, err := idEncoding.DecodeString(strings.ToUpper(string(c.ID)))
 	if err != nil || len(id) != 16 {
 		return nil, errors.New("not a session identity")
 	}
-	return append(id, c.secret[:]...), nil
+	if len(c.Account) > maxAccountID {
+		return nil, errors.New("not an account's identity")
+	}
+	return append(append(id, c.secret[:]...), c.Account...), nil
 }
 
-// ParseCredential reads what Marshal made.
+// ParseCredential reads what Marshal made. A cookie of an older release names
+// no account.
 func ParseCredential(b []byte) (Credential, error) {
-	if len(b) != 48 {
+	if len(b) < 48 || len(b) > 48+maxAccountID {
 		return Credential{}, errors.New("not a session credential")
 	}
-	c := Credential{ID: ID(encodeID(b[:16]))}
-	copy(c.secret[:], b[16:])
+	c := Credential{ID: ID(encodeID(b[:16])), Account: account.ID(b[48:])}
+	copy(c.secret[:], b[16:48])
 	return c, nil
 }
 

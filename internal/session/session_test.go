@@ -18,7 +18,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // signedIn is a session with a token for the app, and its credential.
 func signedIn() (session.Session, session.Credential, account.Account) {
 	id := session.NewID()
-	c := session.NewCredential(id)
+	c := session.NewCredential(id, "owner")
 	s := session.Session{
 		ID: id, Account: "ann", Created: noon, Expires: noon.Add(24 * time.Hour), Idle: time.Hour,
 		Tokens: []session.Token{{Hash: c.Hash(), Purpose: session.ForApp, Host: "app.example", Level: 1, Issued: noon}},
@@ -63,15 +63,17 @@ func TestCheckBelievesNothingButTheRightTokenInItsPlaceAndTime(t *testing.T) {
 		at     time.Time
 		good   bool
 	}{
-		"right":               {good: true},
-		"the last moment":     {at: noon.Add(24*time.Hour - 1), good: true},
-		"its end":             {at: noon.Add(24 * time.Hour)},
-		"another purpose":     {p: session.ForPortal},
-		"another host":        {host: "other.example"},
-		"upper case":          {host: "APP.example"},
-		"another port":        {host: "app.example:8443"},
-		"no host":             {host: "-"},
-		"another secret":      {change: func(s *session.Session, c *session.Credential, _ *account.Account) { *c = session.NewCredential(s.ID) }},
+		"right":           {good: true},
+		"the last moment": {at: noon.Add(24*time.Hour - 1), good: true},
+		"its end":         {at: noon.Add(24 * time.Hour)},
+		"another purpose": {p: session.ForPortal},
+		"another host":    {host: "other.example"},
+		"upper case":      {host: "APP.example"},
+		"another port":    {host: "app.example:8443"},
+		"no host":         {host: "-"},
+		"another secret": {change: func(s *session.Session, c *session.Credential, _ *account.Account) {
+			*c = session.NewCredential(s.ID, s.Account)
+		}},
 		"another session":     {change: func(s *session.Session, _ *session.Credential, _ *account.Account) { s.ID = session.NewID() }},
 		"another account":     {change: func(_ *session.Session, _ *session.Credential, a *account.Account) { a.ID = "bob" }},
 		"disabled":            {change: func(_ *session.Session, _ *session.Credential, a *account.Account) { a.Disabled = true }},

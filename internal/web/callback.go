@@ -67,7 +67,7 @@ func (v *visit) callback() error {
 
 // acceptTicket gives this host its token.
 func (v *visit) acceptTicket(t session.Ticket) error {
-	cred := session.NewCredential(t.Session)
+	cred := session.NewCredential(t.Session, t.Account)
 	token := t.Token
 	token.Purpose, token.Host, token.Hash, token.Issued = session.ForApp, t.Host, cred.Hash(), v.Machine.Now()
 	err := v.Machine.Sessions.SetToken(v.ctx(), t.Session, token)
@@ -85,7 +85,7 @@ func (v *visit) acceptTicket(t session.Ticket) error {
 	if err != nil {
 		return err
 	}
-	v.jar.Set(v.w, session.CookieApp, text, v.Config.SessionLife)
+	v.jar.Set(v.w, session.CookieApp, text, v.Config.SessionLife+endedKnown)
 	return v.redirectHere(t.Return)
 }
 

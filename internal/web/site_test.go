@@ -106,6 +106,8 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case s.portal.OwnHost() && a.Host == portalHost:
 		s.portal.Serve(w, r, a, r.URL.Path)
+	case r.URL.Path == web.ResumePath && r.Method == http.MethodPost:
+		s.portal.ServeResume(w, r, a)
 	case r.URL.Path == web.CallbackPath:
 		s.portal.ServeCallback(w, r, a)
 	case own && !s.portal.OwnHost():
@@ -126,16 +128,18 @@ func (s *site) guard(w http.ResponseWriter, r *http.Request, a web.Arrival) {
 	if e, err := s.portal.Reader.Read(r.Context(), key); err == nil &&
 		(fresh == 0 || session.ProvedSince(s.Clock.Now().Add(-fresh), needs, e.Token.PasswordAt, e.Token.FactorAt)) {
 		io.WriteString(w, "app for "+e.Account.Name+" at "+r.RequestURI)
+		if r.Method == http.MethodPost {
+			io.Copy(w, r.Body)
+		}
 		return
 	}
-	binding, err := s.portal.Bind(w, r, a)
+	wish := login.Wish{Host: a.Host, Secure: a.Secure, URI: web.LocalPath(r.RequestURI), Needs: needs, Fresh: fresh, Title: "App"}
+	if r.Method == http.MethodPost && s.portal.KeepForm(w, r, a, wish, "") {
+		return
+	}
+	address, err := s.portal.SignInAddress(w, r, a, wish)
 	s.Must(err)
-	text, err := s.portal.SealWish(login.Wish{
-		Host: a.Host, Secure: a.Secure, URI: web.LocalPath(r.RequestURI), Binding: binding,
-		Needs: needs, Fresh: fresh, Title: "App", Expires: s.Clock.Now().Add(web.WishLife),
-	})
-	s.Must(err)
-	http.Redirect(w, r, s.base()+"/sign-in?wish="+text, http.StatusFound)
+	http.Redirect(w, r, address, http.StatusFound)
 }
 
 // base is the address of the portal.

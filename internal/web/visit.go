@@ -156,6 +156,10 @@ func (v *visit) setTrust(t login.Trust) error {
 	return nil
 }
 
+// endedKnown is how long after its end a session's cookie still says whose it
+// was (SPEC A6).
+const endedKnown = 24 * time.Hour
+
 // setSession sends the portal's session cookie.
 func (v *visit) setSession(c session.Credential) error {
 	raw, err := c.Marshal()
@@ -166,7 +170,7 @@ func (v *visit) setSession(c session.Credential) error {
 	if err != nil {
 		return err
 	}
-	v.jar.Set(v.w, v.cookie(), text, v.Config.SessionLife)
+	v.jar.Set(v.w, v.cookie(), text, v.Config.SessionLife+endedKnown)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -88,12 +89,24 @@ func (v *visit) redirectHere(uri string) error {
 	return nil
 }
 
-// Bind makes sure that this host's browser cookie is set and returns the hash
-// that a wish carries of it. A guard calls it before it sends a browser away.
-func (p *Portal) Bind(w http.ResponseWriter, r *http.Request, a Arrival) ([32]byte, error) {
-	v := p.visit(w, r, a)
+// SignInAddress binds this host's browser to a wish by a cookie, and gives the
+// address of the sign-in page. A guard calls it before it sends a browser away.
+func (p *Portal) SignInAddress(w http.ResponseWriter, r *http.Request, a Arrival, wish login.Wish) (string, error) {
+	return p.visit(w, r, a).signInAddress(wish)
+}
+
+func (v *visit) signInAddress(w login.Wish) (string, error) {
 	if err := v.bindBrowser(); err != nil {
-		return [32]byte{}, err
+		return "", err
 	}
-	return v.binding, nil
+	w.Binding, w.Expires = v.binding, v.Machine.Now().Add(WishLife)
+	text, err := v.SealWish(w)
+	if err != nil {
+		return "", err
+	}
+	base := v.Config.Origin
+	if base == "" {
+		base = OwnPrefix
+	}
+	return base + "/sign-in?wish=" + url.QueryEscape(text), nil
 }
