@@ -97,57 +97,6 @@ func TestFirstRuleThatMatchesWins(t *testing.T) {
 	}
 }
 
-// A2, T19: who gets what, signed out.
-func TestAnswersToWhoIsSignedOut(t *testing.T) {
-	g := newGateway(t)
-	g.addAccount()
-	g.guarded("cors_origins https://friend.example.com")
-	preflight := header("Access-Control-Request-Method", "PUT", "Access-Control-Request-Headers", "x-a")
-	friend, evil := header("Origin", "https://friend.example.com"), header("Origin", "https://evil.example.com")
-	for _, c := range []struct {
-		name    string
-		changes []change
-		want    int
-		headers map[string]string
-	}{
-		{"navigation", []change{navigation}, 302, nil},
-		{"form", []change{navigation, method("POST")}, 303, nil},
-		{"frame", []change{header("Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe")}, 401, nil},
-		{"prefetch", []change{navigation, header("Sec-Purpose", "prefetch")}, 503, nil},
-		{"script", []change{header("Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty")}, 401, map[string]string{"Content-Type": "application/problem+json"}},
-		{"listed script", []change{friend}, 401, map[string]string{"Access-Control-Allow-Origin": "https://friend.example.com", "Vary": "Origin"}},
-		{"other script", []change{evil}, 401, map[string]string{"Access-Control-Allow-Origin": ""}},
-		{"listed preflight", []change{method("OPTIONS"), preflight, friend}, 204, map[string]string{"Access-Control-Allow-Methods": "PUT", "Access-Control-Allow-Headers": "x-a"}},
-		{"other preflight", []change{method("OPTIONS"), preflight, evil}, 403, map[string]string{"Access-Control-Allow-Origin": ""}},
-		{"two origins", []change{method("OPTIONS"), preflight, friend, evil}, 403, map[string]string{"Access-Control-Allow-Origin": ""}},
-		{"plain OPTIONS", []change{method("OPTIONS")}, 401, nil},
-		{"early data", []change{method("POST"), header("Early-Data", "1")}, 425, nil},
-		{"TRACE", []change{method("TRACE")}, 405, nil},
-		{"unknown method", []change{method("FOO")}, 401, nil},
-	} {
-		got := g.get("app.example.com", "/", c.changes...)
-		if got.status != c.want || got.reached() || got.header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s: %d %q, want %d", c.name, got.status, got.header.Get("Cache-Control"), c.want)
-		}
-		for name, want := range c.headers {
-			if got.header.Get(name) != want {
-				t.Errorf("%s: %s is %q, want %q", c.name, name, got.header.Get(name), want)
-			}
-		}
-	}
-	g.guarded("cors_preflight pass")
-	if got := g.get("app.example.com", "/", method("OPTIONS"), preflight, evil, header("Remote-User", "root")); !got.reached() || got.header.Get("X-Saw-User") != "" {
-		t.Errorf("cors_preflight pass: %d", got.status)
-	}
-	cookie := g.signedIn(session.LevelSecondFactor, "app.example.com")
-	if got := g.get("app.example.com", "/", cookie, method("POST"), header("Early-Data", "1")); got.status != http.StatusTooEarly {
-		t.Errorf("early data, signed in: %d", got.status)
-	}
-	if got := g.get("app.example.com", "/", cookie, header("X-Forwarded-Proto", "http"), func(r *http.Request) { r.Header["X-Forwarded-Proto"] = []string{"http"} }); got.status != http.StatusMisdirectedRequest {
-		t.Errorf("not secure: %d", got.status)
-	}
-}
-
 // While report_only is on, all goes on as before, and the log tells.
 func TestReportOnlyLetsEverythingThrough(t *testing.T) {
 	g := newGateway(t)
