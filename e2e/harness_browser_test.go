@@ -108,6 +108,14 @@ func (b *browser) Another() *browser {
 	return openTab(b.t, ctx, b.scripts)
 }
 
+// Tab is another tab of the same browser, with its cookies.
+func (b *browser) Tab() *browser {
+	b.t.Helper()
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	b.t.Cleanup(cancel)
+	return openTab(b.t, ctx, b.scripts)
+}
+
 func openTab(t testing.TB, ctx context.Context, scripts bool) *browser {
 	t.Helper()
 	b := &browser{t: t, ctx: ctx, scripts: scripts}
