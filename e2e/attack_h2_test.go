@@ -1,16 +1,11 @@
 package e2e
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 )
 
 const ruledHTTPS = `
@@ -37,51 +32,6 @@ https://other.test:{$PORT} {
 }
 `
 
-// sendH2 sends one HTTP/2 request with exactly these fields, which no client
-// library would let through, and returns its status; 0: the stream or the
-// connection was ended without one.
-func sendH2(t testing.TB, g *gateway, sni string, fields ...string) (status int, body string) {
-	t.Helper()
-	c := g.connect(t, sni, "h2")
-	defer c.Close()
-	var block bytes.Buffer
-	e := hpack.NewEncoder(&block)
-	for i := 0; i+1 < len(fields); i += 2 {
-		_ = e.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
-	}
-	if _, err := c.Write([]byte(http2.ClientPreface)); err != nil {
-		return 0, ""
-	}
-	f := http2.NewFramer(c, c)
-	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	if f.WriteSettings() != nil || f.WriteHeaders(http2.HeadersFrameParam{
-		StreamID: 1, BlockFragment: block.Bytes(), EndStream: true, EndHeaders: true,
-	}) != nil {
-		return 0, ""
-	}
-	for {
-		frame, err := f.ReadFrame()
-		if err != nil {
-			return status, body
-		}
-		switch frame := frame.(type) {
-		case *http2.SettingsFrame:
-			if !frame.IsAck() {
-				_ = f.WriteSettingsAck()
-			}
-		case *http2.MetaHeadersFrame:
-			status, _ = strconv.Atoi(frame.PseudoValue("status"))
-		case *http2.DataFrame:
-			body += string(frame.Data())
-		case *http2.RSTStreamFrame, *http2.GoAwayFrame:
-			return status, body
-		}
-		if h := frame.Header(); h.StreamID == 1 && h.Flags.Has(http2.FlagDataEndStream) {
-			return status, body
-		}
-	}
-}
-
 // TestHTTP2OpensNoMore: the tables of paths over HTTP/2, and what only HTTP/2
 // can say (T1 to T6, T14).
 func TestHTTP2OpensNoMore(t *testing.T) {
@@ -98,7 +48,7 @@ func TestHTTP2OpensNoMore(t *testing.T) {
 	}
 	reaches := func(who string, fields ...string) (bool, int) {
 		var status int
-		passed := app.passes(func() { status, _ = sendH2(t, g, "app.test", append(fields, cookie(who)...)...) })
+		passed := app.passes(func() { status = sendH2(t, g, "app.test", wireRequest{Fields: append(fields, cookie(who)...)}).Status })
 		return passed, status
 	}
 	for form, who := range pathForms {
