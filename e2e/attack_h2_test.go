@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
 )
 
 const ruledHTTPS = `
@@ -32,9 +31,8 @@ https://other.test:{$PORT} {
 }
 `
 
-// TestHTTP2OpensNoMore: the tables of paths over HTTP/2, and what only HTTP/2
-// can say (T1 to T6, T14).
-func TestHTTP2OpensNoMore(t *testing.T) {
+// TestHTTP2And3OpenNoMore: what only HTTP/2 and 3 can say (T1 to T6, T14).
+func TestHTTP2And3OpenNoMore(t *testing.T) {
 	t.Parallel()
 	app := startApp(t)
 	g := startGateway(t, ruledHTTPS, withApp(app), withHTTPS("127.0.44.1"))
@@ -46,21 +44,13 @@ func TestHTTP2OpensNoMore(t *testing.T) {
 		}
 		return []string{"cookie", strings.TrimSuffix(strings.TrimPrefix(cookies[who], "Cookie: "), "\r\n")}
 	}
-	reaches := func(who string, fields ...string) (bool, int) {
+	versions := map[string]func(testing.TB, *gateway, string, wireRequest) wireAnswer{"HTTP/2": sendH2, "HTTP/3": sendH3}
+	reaches := func(version, who string, fields ...string) (bool, int) {
 		var status int
-		passed := app.passes(func() { status = sendH2(t, g, "app.test", wireRequest{Fields: append(fields, cookie(who)...)}).Status })
+		passed := app.passes(func() {
+			status = versions[version](t, g, "app.test", wireRequest{Fields: append(fields, cookie(who)...)}).Status
+		})
 		return passed, status
-	}
-	for form, who := range pathForms {
-		for asks, want := range map[string]bool{"": who == all, "bob": who == all || who == members, "ann": who != nobody} {
-			if strings.ContainsAny(form, "… ") || !utf8.ValidString(form) || form == "*" { // in the rows below, or told by HTTP/1.1
-				continue
-			}
-			passed, status := reaches(asks, ":method", "GET", ":scheme", "https", ":authority", own, ":path", form)
-			if passed != want {
-				t.Errorf("%.80q (for %s) as %q: reached the app: %v, status %d", form, who, asks, passed, status)
-			}
-		}
 	}
 	// Everyone's status; none for those that pass with a session.
 	rows := []struct {
@@ -93,14 +83,16 @@ func TestHTTP2OpensNoMore(t *testing.T) {
 		{[]string{":method", "GET", ":scheme", "https", ":authority", own, ":path", "/x", "X-Upper", "y"}, []int{0, 400}},
 		{[]string{":method", "GET", ":scheme", "https", ":authority", own, ":path", "/x", "x", "a\r\ny: b"}, []int{0, 400}},
 	}
-	for _, row := range rows {
-		what := fmt.Sprintf("%q", row.fields)
-		if passed, status := reaches("", row.fields...); passed || row.everyone == nil && status != 401 {
-			t.Errorf("%s: reached the app without a session: %v, status %d", what, passed, status)
-		}
-		passed, status := reaches("ann", row.fields...)
-		if passed != (row.everyone == nil) || row.everyone != nil && !slices.Contains(row.everyone, status) {
-			t.Errorf("%s: reached the app with a session: %v, status %d, want %v", what, passed, status, row.everyone)
+	for version := range versions {
+		for _, row := range rows {
+			what := fmt.Sprintf("%s %q", version, row.fields)
+			if passed, status := reaches(version, "", row.fields...); passed || row.everyone == nil && status != 401 {
+				t.Errorf("%s: reached the app without a session: %v, status %d", what, passed, status)
+			}
+			passed, status := reaches(version, "ann", row.fields...)
+			if passed != (row.everyone == nil) || row.everyone != nil && !slices.Contains(row.everyone, status) {
+				t.Errorf("%s: reached the app with a session: %v, status %d, want %v", what, passed, status, row.everyone)
+			}
 		}
 	}
 	noPanic(t, g)
