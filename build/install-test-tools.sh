@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs the programs that the tests run, where they are missing and where
 # that needs no more than apt-get. The tests start servers of their own on
-# loopback ports; services that Debian starts on installing are not used
-# (Apache is among them: simplesamlphp brings it in).
+# loopback ports; the services that come along (Apache among them, which
+# simplesamlphp brings in) are not used and not started. Debian does start them
+# when the machine starts again.
 set -euo pipefail
 
 # program:Debian package
@@ -26,6 +27,10 @@ tools=(
 	python3:python3  # runs the receiver of docs/webhook.md
 	python3-jwt:python3-jwt # and with these two a program of docs/assertion.md
 	python3-cryptography:python3-cryptography
+	prometheus:prometheus             # these three are apps behind the gateway
+	jupyter-notebook:jupyter-notebook
+	ipykernel:python3-ipykernel       # what Jupyter runs
+	radicale:radicale
 	gcc:gcc          # the race detector needs a C compiler
 	fc-list:fontconfig
 )
@@ -42,6 +47,7 @@ have() {
 		chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
 		php-*) php -r "exit(extension_loaded('${1#php-}') ? 0 : 1);" 2>&1 ;;
 		python3-*) /usr/bin/python3 -c "import ${1#python3-}" 2>&1 ;; # Debian's own
+		ipykernel) compgen -G /usr/share/jupyter/kernels/python3/kernel.json ;;
 		simplesamlphp) compgen -G /usr/share/simplesamlphp/www/index.php ;;
 		*) command -v "$1" ;;
 	esac >/dev/null
@@ -78,5 +84,10 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 echo "Installing for the tests: ${missing[*]}"
+policy=/usr/sbin/policy-rc.d # says whether to start what is installed: 101 is no
+if [ ! -e $policy ]; then
+	trap '"${become[@]}" rm -f $policy' EXIT
+	printf '#!/bin/sh\nexit 101\n' | "${become[@]}" install -m 755 /dev/stdin $policy
+fi
 "${become[@]}" apt-get update -qq
 "${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -o Dpkg::Use-Pty=0 --no-install-recommends "${missing[@]}" || by_hand

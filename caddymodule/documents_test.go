@@ -289,7 +289,7 @@ func commandFault(words []string) string {
 }
 
 // otherPrograms may stand in the documents beside make and sallyport.
-var otherPrograms = []string{"cp", "curl", "export", "git", "install", "pg_dump", "pg_restore", "printf", "redis-cli", "rm", "systemctl"}
+var otherPrograms = []string{"cp", "curl", "export", "git", "install", "pg_dump", "pg_restore", "printf", "prometheus", "redis-cli", "rm", "systemctl"}
 
 // shellFault says what is wrong with one line for a shell.
 func shellFault(line string) string {

@@ -118,8 +118,9 @@ func withoutOurs(line string) string {
 	var b strings.Builder
 	for part := range strings.SplitSeq(line, ";") {
 		part = strings.TrimSpace(part)
-		name, _, _ := strings.Cut(part, "=")
-		if part == "" || session.Ours(strings.TrimSpace(name)) {
+		// Some programs drop what stands before a name, and quotes around it.
+		name, _, _ := strings.Cut(strings.TrimLeft(part, "= \t\""), "=")
+		if part == "" || session.Ours(strings.TrimRight(name, " \t\"")) {
 			continue
 		}
 		if b.Len() > 0 {

@@ -28,11 +28,12 @@ func TestAppReceivesItsOwnCookiesOnly(t *testing.T) {
 		"a=1; __Host-sallyport=x; b=2":         "a=1; b=2",
 		"__Host-sallyport=x":                   "",
 		"sallyport-8080=x; sallyport-portal=y": "",
-		"SALLYPORT=x; __HOST-Sallyport-Trust=y;a=\"1\"": `a="1"`,
-		"__Secure-sallyport-device=x;;  ;c=":            "c=",
-		"sallyports=1; mysallyport=2":                   "sallyports=1; mysallyport=2",
-		"  __Host-sallyport =x; d=4":                    "d=4",
-		"a=1|__Host-sallyport=x|b=__Host-sallyport":     "a=1|b=__Host-sallyport",
+		"SALLYPORT=x; __HOST-Sallyport-Trust=y;a=\"1\"":          `a="1"`,
+		"__Secure-sallyport-device=x;;  ;c=":                     "c=",
+		"sallyports=1; mysallyport=2":                            "sallyports=1; mysallyport=2",
+		"  __Host-sallyport =x; d=4":                             "d=4",
+		"a=1|__Host-sallyport=x|b=__Host-sallyport":              "a=1|b=__Host-sallyport",
+		`a=1; =sallyport=x; "sallyport"=x; "__Host-sallyport=x"`: "a=1",
 	} {
 		h := http.Header{"Cookie": strings.Split(sent, "|")}
 		stripCookies(h)

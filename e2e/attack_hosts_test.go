@@ -134,65 +134,6 @@ func TestTicketsAreForOneBrowserHostAndTime(t *testing.T) {
 	noPanic(t, g)
 }
 
-// TestSigningInEndsWhereItBegan: T4 to T6, T91, T106, V4, V5, V33. Each
-// hostile target is visited first; the way back stays on the host.
-func TestSigningInEndsWhereItBegan(t *testing.T) {
-	t.Parallel()
-	app := startApp(t)
-	g := startGateway(t, catchAll, withApp(app))
-	password := newAccount(t, g, "bob")
-	c := newClient(t, g, "app.localhost")
-	c.SignIn("/", "bob", password, "")
-	port := ":" + strconv.Itoa(g.Port)
-	binding := c.cookie("app.localhost", "sallyport-browser")
-	targets := lines(t, "return_addresses.txt")
-	for _, target := range targets {
-		for _, request := range []string{
-			"GET " + target + " HTTP/1.1\r\nHost: app.localhost" + port,
-			"GET " + target + " HTTP/1.1\r\nHost: app.localhost" + port + "\r\nX-Forwarded-Host: evil.test\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 1",
-			"POST /x HTTP/1.1\r\nContent-Length: 0\r\nHost: app.localhost" + port + "\r\nReferer: http://app.localhost" + port + target,
-			"POST /x HTTP/1.1\r\nContent-Length: 0\r\nHost: app.localhost" + port + "\r\nReferer: " + target,
-			"GET http://app.localhost" + port + target + " HTTP/1.1\r\nHost: evil.test",
-		} {
-			a := sendRaw(t, g, "", request+"\r\nAccept: text/html\r\nConnection: close\r\nCookie: "+binding.Name+"="+binding.Value+"\r\n\r\n")
-			if a.Status == 400 { // what is no request target at all
-				continue
-			}
-			to := a.Header.Get("Location")
-			if !strings.HasPrefix(to, "http://login.localhost"+port+"/sign-in?wish=") {
-				t.Errorf("%.100q: %d to %q", request, a.Status, to)
-				continue
-			}
-			page := c.Get(strings.Replace(to, "/sign-in?", "/continue?", 1))
-			callback := page.Location()
-			if !strings.HasPrefix(callback, "http://app.localhost"+port+"/sallyport/callback?ticket=") || strings.Contains(page.Body, "<svg/onload") {
-				t.Errorf("%.100q: the portal leads to %q", request, callback)
-				continue
-			}
-			end := c.Get(callback)
-			back := end.Header.Get("Location")
-			if end.Status != 303 || !strings.HasPrefix(back, "/") || strings.HasPrefix(back, "//") || strings.ContainsAny(back, "\\\r\n\t") {
-				t.Errorf("%.100q: %d back to %q", request, end.Status, back)
-			}
-			if u, err := end.URL.Parse(back); err != nil || u.Host != "app.localhost"+port {
-				t.Errorf("%.100q: back to %q, %v", request, back, err)
-			}
-		}
-		q := url.QueryEscape(target)
-		for _, address := range []string{
-			"/sign-in?next=" + q + "&rd=" + q + "&redirect_url=" + q + "&return=" + q, "/sign-out?next=" + q + "&rd=" + q, "/account/security/confirm?next=" + q,
-			"/expired?next=" + q, "/signed-out?next=" + q,
-		} {
-			a := c.Follow(c.Get(g.URL("login.localhost", address)))
-			if a.URL.Host != "login.localhost"+port || a.Status >= 500 || strings.Contains(a.Body, "<svg/onload") || strings.Contains(a.Body, "evil.test") {
-				t.Errorf("%.100q: ended at %s with %d", address, a.URL, a.Status)
-			}
-		}
-	}
-	t.Logf("%d targets in 5 ways, and in 5 addresses of the portal", len(targets))
-	noPanic(t, g)
-}
-
 func mustQuery(t testing.TB, address, name string) string {
 	t.Helper()
 	u, err := url.Parse(address)

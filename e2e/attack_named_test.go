@@ -1,39 +1,10 @@
 package e2e
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"testing"
 )
-
-// T9, SPEC A3: Go's server adds trailers that were not declared to those that
-// were, once the body ends; the guard has looked at the names long before.
-func TestTrailersNameNobody(t *testing.T) {
-	t.Parallel()
-	app := startApp(t)
-	g := startGateway(t, named, withApp(app))
-	password := newAccount(t, g, "bob")
-	c := newClient(t, g, "localhost")
-	c.SignIn("/", "bob", password, "")
-	own := "localhost:" + strconv.Itoa(g.Port)
-	for _, declared := range []string{"", "X-Other", "Remote-User", "X-Other, Remote_User"} {
-		for _, name := range lines(t, "header_names.txt") {
-			text := "POST /x HTTP/1.1\r\nHost: " + own + "\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n" + c.cookieLine("localhost")
-			if declared != "" {
-				text += "Trailer: " + declared + "\r\n"
-			}
-			if !app.passes(func() {
-				sendRaw(t, g, "localhost", text+"\r\n3\r\nabc\r\n0\r\nX-Other: kept\r\n"+name+": "+forged+"\r\n\r\n")
-			}) {
-				t.Fatalf("%s: the app was not reached", name)
-			}
-			if got := fmt.Sprint(app.Last().Trailer, app.Last().Header); strings.Contains(got, forged) {
-				t.Errorf("%s as a trailer, with Trailer: %q: the app saw %s", name, declared, got)
-			}
-		}
-	}
-}
 
 // DESIGN "Which hosts exist": the port is part of where a ticket goes. Another
 // program on another port of the app's host gets a victim's ticket, and with it

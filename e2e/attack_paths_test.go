@@ -60,9 +60,11 @@ var pathForms = map[string]string{
 	"/public//../admin/x": ops, "/public/..%00/admin/x": ops, "/public/%c0%ae%c0%ae/admin/x": ops, "/public/..%c0%afadmin/x": ops,
 	"/public/.%00./admin/x": ops, "/public/..%2f..%2f..%2fadmin/x": ops, "/public/.%0a./admin/x": ops, "/public/../ADMIN/x": ops,
 	"/public/..//admin/x": ops, "/x/%2e%2e/admin/x": ops, "/public;/../admin/x": ops, "/public%2f..%2f..%2fadmin/x": ops,
+	"/public/%2e%2e%2fadmin/x": ops, "/PUBLIC/%2E%2E/ADMIN/x": ops, "/public/x/..;/..;/admin/x": ops, "/public%2f%2e%2e%2fadmin/x": ops, "/public/..%c1%9cadmin/x": ops,
+	"/public/.%2e;x/admin/x": ops, "/public/..%2f;/admin/x": ops, "/public/%2e%2e%20/admin/x": ops, "/public/%20../admin/x": ops, "/public/..%09/admin/x": ops, "/public/..%3b/admin/x": ops,
 	"/" + strings.Repeat("x/", 1200) + "..;/x": ops, // too long to be read in every way
 
-	"*": members, "public/x": nobody, "": nobody, "/public/%zz": nobody, "/x%": nobody, "/public/\x00": nobody, "/a b": nobody,
+	"*": members, "public/x": nobody, "": nobody, "/public/%zz": nobody, "/public/%u002e%u002e/admin/x": nobody, "/x%": nobody, "/public/\x00": nobody, "/a b": nobody,
 }
 
 // TestNoFormOfAPathOpensMore: T2, T3, V13, V20, V24. Each form is sent signed

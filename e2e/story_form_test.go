@@ -86,7 +86,7 @@ func TestFormOutlivesItsSession(t *testing.T) {
 				t.Fatalf("the form met: %s", b.describe())
 			}
 			b.ClickTo("main button.main", "/sallyport/resume")
-			if !strings.Contains(b.Text("main"), "You are not signed in yet") {
+			if !strings.Contains(b.Text("main"), "That is not done yet") {
 				t.Fatalf("before signing in: %s", b.describe())
 			}
 			signIn(b.Tab(), Eval[string](b, `document.querySelector("main li a").href`))

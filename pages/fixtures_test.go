@@ -150,9 +150,9 @@ func fixtures(w sample) []fixture {
 		{"limited-codes", Limited{Frame: flow, Kind: LimitCodes, Wait: time.Hour, Until: at, Retry: "/sallyport/verify/app", OtherWays: "/sallyport/verify"}, nil, nil},
 		{"limited-sends", Limited{Frame: flow, Kind: LimitSends, Wait: 5 * time.Hour, Until: at, OtherWays: "/sallyport/verify"}, nil, nil},
 		{"denied", Denied{Frame{Base: w.portal, RequestID: "8f3a2c", Account: w.account}, w.account, w.app, ""}, nil, nil},
-		{"unsentform", UnsentForm{Frame{Base: w.portal, RequestID: "8f3a2c"}, w.app, "/sallyport/resume", "https://login.example.com/sign-in?wish=x", w.token, ""}, nil, nil},
-		{"unsentform-signedout", UnsentForm{Frame{Base: w.portal, RequestID: "8f3a2c"}, w.app, "/sallyport/resume", "https://login.example.com/sign-in?wish=x", w.token, UnsentSignedOut}, nil, nil},
-		{"unsentform-other", UnsentForm{Frame{Base: w.portal, RequestID: "8f3a2c"}, w.app, "/sallyport/resume", "https://login.example.com/sign-in?wish=x", w.token, UnsentOther}, nil, nil},
+		{"unsentform", UnsentForm{Frame{Base: w.portal, RequestID: "8f3a2c"}, w.app, "/sallyport/resume", "https://login.example.com/sign-in?wish=x", w.token, false, ""}, nil, nil},
+		{"unsentform-signedout", UnsentForm{Frame{Base: w.portal, RequestID: "8f3a2c"}, w.app, "/sallyport/resume", "https://login.example.com/sign-in?wish=x", w.token, true, UnsentSignedOut}, nil, nil},
+		{"unsentform-other", UnsentForm{Frame{Base: w.portal, RequestID: "8f3a2c"}, w.app, "/sallyport/resume", "https://login.example.com/sign-in?wish=x", w.token, false, UnsentOther}, nil, nil},
 		{"sendform", SendForm{
 			Frame: Frame{Base: w.portal, RequestID: "8f3a2c"}, App: w.app, Method: "POST", Address: "https://" + w.host + "/pages/edit?id=" + w.token,
 			Action: "/sallyport/resume?form=x", Encoding: "application/x-www-form-urlencoded",

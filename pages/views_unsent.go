@@ -6,7 +6,8 @@ const (
 	UnsentOther     = "other"     // somebody else is
 )
 
-// UnsentForm holds a form that met an ended session, sealed. Status 401. It
+// UnsentForm holds a form, sealed, that met a session that has ended or is not
+// enough. Status 401. It
 // posts the hidden field kept to Action.
 type UnsentForm struct {
 	Frame
@@ -17,6 +18,8 @@ type UnsentForm struct {
 	SignIn string
 	// Kept is the form, sealed.
 	Kept string
+	// Confirm: they are signed in, and the app asks for newer or more proof.
+	Confirm bool
 	// Problem is one of the Unsent constants, "" the first time.
 	Problem string
 }

@@ -7,10 +7,11 @@ import (
 )
 
 // Strip removes from a client's header every name in names, in every spelling
-// that some program takes for it: any case, `_` and `.` for `-`, spaces
-// around. CGI, PHP and WSGI fold `Remote_User`, `Remote.User` and
-// `Remote-User` onto one variable, and the client's would win or be joined
-// (CVE-2026-52845, CVE-2025-64484). It works in place.
+// that some program takes for it: any case, anything that is no letter and no
+// digit for `-`, spaces around. CGI, PHP and WSGI fold `Remote_User`,
+// `Remote.User` and `Remote-User` onto one variable, lighttpd `Remote+User`
+// too, and the client's would win or be joined (CVE-2026-52845,
+// CVE-2025-64484). It works in place.
 //
 // The names also go from `Trailer`. `Connection` keeps nothing but the options
 // of HTTP itself: a proxy deletes every header that it names, so
@@ -111,8 +112,8 @@ func named(key string, names []string) bool {
 	return false
 }
 
-// same compares two header names: `-`, `_` and `.` are one, case is none. It
-// runs over every header of every request, and so makes no copies.
+// same compares two header names: all but letters and digits is one, case is
+// none. It runs over every header of every request, and so makes no copies.
 func same(a, b string) bool {
 	if len(a) != len(b) {
 		return false
@@ -127,12 +128,12 @@ func same(a, b string) bool {
 
 func fold(c byte) byte {
 	switch {
+	case c >= 'a' && c <= 'z' || c >= '0' && c <= '9':
+		return c
 	case c >= 'A' && c <= 'Z':
 		return c + 'a' - 'A'
-	case c == '_' || c == '.':
-		return '-'
 	}
-	return c
+	return '-'
 }
 
 // keepTokens rewrites a comma-separated header without the tokens that keep

@@ -19,6 +19,7 @@ func TestClientCannotSpeakForUs(t *testing.T) {
 		{"doubled", "Remote-User: a|Remote-User: b", ""},
 		{"underscore (CVE-2026-52845)", "Remote_Groups: admin", ""},
 		{"dot", "Remote.Groups: admin", ""},
+		{"any other character (lighttpd)", "Remote+User: a|Remote!Groups: b|REMOTE~EMAIL: c|Sallyport*Assertion: d|remote'name: e", ""},
 		{"mixed", "rEMOTE_gROUPS: admin|Sallyport.assertion: x|SALLYPORT_ASSERTION: y", ""},
 		{"trailing space", "Remote-User : root", ""},
 		{"trailing tab", "Remote-User\t: root", ""},
@@ -48,7 +49,7 @@ func TestClientCannotSpeakForUs(t *testing.T) {
 func TestForwardedOfUntrustedPeersIsRemoved(t *testing.T) {
 	t.Parallel()
 	const sent = "X-Forwarded-For: 1.2.3.4|x-forwarded-host: a|X_Forwarded_Proto: https|X-Forwarded-Uri: /|X-Forwarded-Prefix: /a|" +
-		"X-Forwarded-Method: GET|X-Forwarded-Port: 1|X-Forwarded: for=x|Forwarded: for=x|X-Real-Ip: 1|X.Real.IP: 1|X-Original-Url: /a|X-REWRITE-URL: /a|" +
+		"X-Forwarded-Method: GET|X-Forwarded-Port: 1|X-Forwarded: for=x|Forwarded: for=x|X-Real-Ip: 1|X.Real.IP: 1|X+Forwarded+For: 1|X-Original-Url: /a|X-REWRITE-URL: /a|" +
 		"Trailer: X-Forwarded-For, Sum|X-Forward: stays|Accept: stays"
 	h := header(sent)
 	StripForwarded(h)

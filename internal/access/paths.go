@@ -99,6 +99,7 @@ var lenient = []func(string) string{
 	func(p string) string { return cut(p, ";") },
 	func(p string) string { return eachSegment(p, func(s string) string { return cut(s, ";") }) },
 	func(p string) string { return eachSegment(p, trimSegment) },
+	func(p string) string { return eachSegment(p, func(s string) string { return strings.Trim(s, " ") }) },
 	func(p string) string { return overlong.Replace(p) },
 	withoutControls,
 	mergeSlashes,

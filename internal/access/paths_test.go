@@ -47,6 +47,8 @@ var hostile = []struct{ path, means string }{
 	{"/public/../admin", "/admin"},
 	{"/public%2f..%2fadmin", "/admin"},
 	{"/public/..;/admin", "/admin"},
+	{"/public/..%20/admin", "/admin"},
+	{"/public/%20../admin", "/admin"},
 	{"/public/%2e%2e%3b/admin", "/admin"},
 	{"/public/.%2e/admin", "/admin"},
 	{"/public/%zz/../../admin", "/admin"},

@@ -43,6 +43,11 @@ var programs = map[string]program{
 	"argon2":       {names: []string{"argon2"}, install: "argon2"},
 	"htpasswd":     {names: []string{"htpasswd"}, install: "apache2-utils"},
 	"python3":      {names: []string{"python3"}, install: "python3"},
+
+	// Apps for the gateway to stand in front of.
+	"prometheus":       {names: []string{"prometheus"}, install: "prometheus"},
+	"jupyter-notebook": {names: []string{"jupyter-notebook"}, install: "jupyter-notebook python3-ipykernel"},
+	"radicale":         {names: []string{"radicale"}, install: "radicale"},
 }
 
 // Need returns the path of the program called name. Where it is missing, Need

@@ -43,6 +43,8 @@ type unsentForm struct {
 	Expires time.Time
 	// Wish is the app's address that the form is for, and what it asks for.
 	Wish login.Wish
+	// Confirm: somebody was signed in, and more was asked for.
+	Confirm bool `json:",omitempty"`
 	// Type is its content type, Body what it holds; both are left out once the
 	// page has it in clear.
 	Type string `json:",omitempty"`
@@ -61,10 +63,11 @@ func (p *Portal) KeepForm(w http.ResponseWriter, r *http.Request, a Arrival, wis
 	if v.keys == nil || !sameOrigin(r, a) {
 		return false
 	}
-	if of == "" {
+	confirm := of != ""
+	if !confirm {
 		of = v.lastAccount()
 	}
-	f := unsentForm{Account: of, Wish: wish}
+	f := unsentForm{Account: of, Wish: wish, Confirm: confirm}
 	if of == "" || !f.read(w, r) {
 		return false
 	}
@@ -129,7 +132,8 @@ func (v *visit) showUnsent(f unsentForm, problem string) error {
 		return err
 	}
 	return v.show(http.StatusUnauthorized, pages.UnsentForm{
-		Frame: v.appFrame(), App: f.Wish.Title, Action: ResumePath, SignIn: address, Kept: text, Problem: problem,
+		Frame: v.appFrame(), App: f.Wish.Title, Action: ResumePath, SignIn: address, Kept: text,
+		Confirm: f.Confirm, Problem: problem,
 	})
 }
 
