@@ -28,6 +28,7 @@ type durableStore interface {
 	login.Revocations
 	login.Identities
 	login.Trusts
+	login.APIKeys
 	login.Mails
 	login.History
 	audit.Writer
@@ -127,7 +128,7 @@ func (e *engine) damaged(ctx context.Context, id session.ID, err error) {
 func (e *engine) stores() login.Stores {
 	return login.Stores{
 		Accounts: e.durable, SignIns: e.durable, Prover: e.durable, Changer: e.durable, Links: e.durable, Revocations: e.durable, Identities: e.durable,
-		Trusts: e.durable, Mails: e.durable, History: e.durable,
+		Trusts: e.durable, APIKeys: e.durable, Mails: e.durable, History: e.durable,
 		Flows: e.short, Sessions: e.short, Activity: e.short, Limiter: e.short, Once: e.short,
 	}
 }

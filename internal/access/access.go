@@ -54,10 +54,13 @@ type Options struct {
 	Allow []Term
 	// Deny wins over Allow.
 	Deny []Term
+	// APIKeys takes API keys; false in a rule is the site's.
+	APIKeys bool
 }
 
 // Merge gives a rule's options with what it inherits: its Require, Provider
-// and Allow replace the site's where set, its Deny adds to it.
+// and Allow replace the site's where set, its Deny adds to it, and keys that the
+// site takes it takes too.
 func Merge(site, rule Options) Options {
 	merged := site
 	if rule.Require != session.LevelNone {
@@ -70,6 +73,7 @@ func Merge(site, rule Options) Options {
 		merged.Allow = rule.Allow
 	}
 	merged.Deny = slices.Concat(site.Deny, rule.Deny)
+	merged.APIKeys = site.APIKeys || rule.APIKeys
 	return merged
 }
 
