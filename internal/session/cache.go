@@ -40,7 +40,7 @@ type Entry struct {
 	// configuration's name for it; "" for a sign-in here.
 	Provider string
 	// APIKey is what a program showed, nil for a browser's session. Session is
-	// then the key's id, and Provider the one that its owner belongs to.
+	// then the key's id, which no session has.
 	APIKey  *account.APIKey
 	Expires time.Time
 	Idle    time.Duration
