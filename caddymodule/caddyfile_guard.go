@@ -71,6 +71,7 @@ func tokenMatcher(h httpcaddyfile.Helper) matcherOf {
 //	    provider <saml name>
 //	    allow    account|group|email_domain <value>…
 //	    deny     account|group|email_domain <value>…
+//	    api_keys
 //
 //	<matcher> := /path* | @name | {
 //	    <inline matcher set>
@@ -131,6 +132,7 @@ func accessOptions(a *Access) []option {
 		{name: "provider", usage: "provider <saml name>", min: 1, max: 1, set: a.setProvider},
 		{name: "allow", usage: "allow account|group|email_domain <value>…", min: 2, max: -1, many: true, set: a.Allow.set},
 		{name: "deny", usage: "deny account|group|email_domain <value>…", min: 2, max: -1, many: true, set: a.Deny.set},
+		{name: "api_keys", usage: "api_keys", set: func(*values) { a.APIKeys = true }},
 	}
 }
 

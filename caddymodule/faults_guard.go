@@ -67,7 +67,7 @@ func (r Rule) faults(f *finder, path string) {
 }
 
 func (a Access) empty() bool {
-	return a.Require == "" && a.Provider == "" && a.Allow.empty() && a.Deny.empty()
+	return a.Require == "" && a.Provider == "" && a.Allow.empty() && a.Deny.empty() && !a.APIKeys
 }
 
 func (p People) empty() bool {

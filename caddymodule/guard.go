@@ -134,6 +134,11 @@ type guardVisit struct {
 func (v *guardVisit) guard() error {
 	options, bypass := v.asks(v.r)
 	kind := access.Classify(v.r)
+	if !bypass && access.AsksForKeys(options) {
+		if shown, is := showsKey(v.r.Header); is {
+			return v.byKey(shown, options, kind)
+		}
+	}
 	entry, err := v.entry()
 	if bypass {
 		if kind == access.WebSocket && !v.originAllowed() {

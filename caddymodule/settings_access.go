@@ -7,7 +7,7 @@ import (
 
 // options gives the settings as what access decides by.
 func (a Access) options() access.Options {
-	o := access.Options{Provider: a.Provider, Allow: a.Allow.terms(), Deny: a.Deny.terms()}
+	o := access.Options{Provider: a.Provider, Allow: a.Allow.terms(), Deny: a.Deny.terms(), APIKeys: a.APIKeys}
 	switch a.Require {
 	case "":
 	case "password":

@@ -75,6 +75,11 @@ type Access struct {
 	// Who may not, whatever `allow` says. A rule's adds to the site's.
 	// Default: nobody.
 	Deny People `json:"deny,omitzero"`
+
+	// Takes API keys, by which programs act with the rights of those who made
+	// them. Danger: no second factor protects a key. A rule also takes those
+	// that its site takes. Default: false.
+	APIKeys bool `json:"api_keys,omitempty"`
 }
 
 // People names accounts, groups, and the domains of e-mail addresses.

@@ -153,4 +153,5 @@ var activityKinds = []string{
 	ActivityFactorRenamed, ActivityFactorRemoved, ActivityStepOff, ActivityCodesMade, ActivityCodeUsed,
 	ActivityTested, ActivityConfirmed, ActivityPassword, ActivityRecoveryAsked, ActivityStepReset,
 	ActivityLinkMade, ActivityTrusted, ActivityTrustEnded, ActivityLocked, ActivityUnlocked, ActivityChanged,
+	ActivityKeyAdded, ActivityKeyRotated, ActivityKeyRevoked,
 }

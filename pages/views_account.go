@@ -139,6 +139,9 @@ const (
 	ActivityLocked         = "locked"   // "This wasn't me"
 	ActivityUnlocked       = "unlocked" // by support, or a new password
 	ActivityChanged        = "changed"  // by support: name, groups, address, provider
+	ActivityKeyAdded       = "keyadded" // an API key
+	ActivityKeyRotated     = "keyrotated"
+	ActivityKeyRevoked     = "keyrevoked"
 )
 
 // Changes that Confirm names.
