@@ -66,10 +66,12 @@ type Security struct {
 	// days; TrustDays is 0 where that is not offered.
 	Browsers  []TrustedBrowser
 	TrustDays int
+	// APIKeys are the account's, newest first.
+	APIKeys []APIKey
 	// Recent is what happened lately, newest first.
 	Recent []Activity
 	// Org is the identity provider that manages how the account signs in, ""
-	// for none. With it only Open and Recent matter.
+	// for none. With it only Open, APIKeys and Recent matter.
 	Org string
 }
 
@@ -155,6 +157,7 @@ const (
 	ChangeSessions   = "sessions"
 	ChangeOfPassword = "password"
 	ChangeName       = "rename"
+	ChangeKeys       = "keys"
 )
 
 // Confirm asks for the password and a code of a method that exists, before a
