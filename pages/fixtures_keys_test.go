@@ -17,7 +17,7 @@ func apiKeys(w sample) []APIKey {
 func keyFixtures(w sample, account, flow Frame) []fixture {
 	fresh := NewAPIKey{Frame: account, Life: KeyQuarter}
 	typed := NewAPIKey{Frame: account, Name: w.label, Hosts: w.host + " wiki.example.com", Paths: "/api /export/reports", Methods: "GET POST", Life: KeyNever}
-	made := MadeAPIKey{flow, w.label, "sp_x3abrtyc5m2jqv7dk4hwnoezu6lgifsp2a7bqcdxe5yr3mnvt4wk2abcde"}
+	made := MadeAPIKey{flow, w.label, "sp_x3abrtyc5m2jqv7dk4hwnoezu6lgifsp2a7bqcdxe5yr3mnvt4wk2ab"}
 	return []fixture{
 		{"newkey", fresh, nil, nil},
 		{

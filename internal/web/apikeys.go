@@ -104,16 +104,25 @@ func showMadeKey(v *visit) error {
 	return v.show(http.StatusOK, pages.MadeAPIKey{Frame: v.flowFrame(f), Name: k.Name, Key: k.Text})
 }
 
-// submitMadeKey forgets the key: from here on nobody can show it.
+// submitMadeKey forgets the key: from here on nobody can show it. The session
+// cookie changes with it, so that Back does not bring the key back.
 func submitMadeKey(v *visit) error {
 	f, err := v.flow()
 	if err != nil {
 		return err
 	}
-	if f.Purpose == login.ShowKey {
-		if err := v.Machine.Flows.DeleteFlow(v.ctx(), f.Browser, f.ID); err != nil {
-			return err
-		}
+	if f.Purpose != login.ShowKey {
+		return toSecurity(v)
+	}
+	if err := v.Machine.Flows.DeleteFlow(v.ctx(), f.Browser, f.ID); err != nil {
+		return err
+	}
+	cred, err := v.Machine.Rotate(v.ctx(), *v.person, v.place())
+	if err != nil {
+		return err
+	}
+	if err := v.setSession(cred); err != nil {
+		return err
 	}
 	return toSecurity(v)
 }
