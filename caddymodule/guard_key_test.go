@@ -370,3 +370,37 @@ func TestUseOfAKeyIsNoted(t *testing.T) {
 		t.Error("it is said to be unused")
 	}
 }
+
+// TestKnownKeyCostsNoRoundTrip: as for a cookie, only first sight waits.
+func TestKnownKeyCostsNoRoundTrip(t *testing.T) {
+	g := newGateway(t)
+	g.addAccount()
+	g.guarded("api_keys")
+	_, key := g.apiKey(account.KeyScope{})
+	g.get("app.example.com", "/x", bearer(key))
+	hits, misses, _ := started.current().engine.cache.Stats()
+	for range 20 {
+		if got := g.get("app.example.com", "/x", bearer(key)); got.status != 200 {
+			t.Fatal(got.status)
+		}
+	}
+	hitsNow, missesNow, _ := started.current().engine.cache.Stats()
+	if hitsNow-hits != 20 || missesNow != misses {
+		t.Errorf("%d hits and %d reads of 20", hitsNow-hits, missesNow-misses)
+	}
+}
+
+// TestKeyOpensAWebSocketOfAProgram, which sends no Origin.
+func TestKeyOpensAWebSocketOfAProgram(t *testing.T) {
+	g := newGateway(t)
+	g.addAccount()
+	g.guarded("api_keys")
+	_, key := g.apiKey(account.KeyScope{})
+	upgrade := header("Connection", "upgrade", "Upgrade", "websocket")
+	if got := g.get("app.example.com", "/x", bearer(key), upgrade); !got.reached() || got.header.Get("X-Saw-User") != "alice" {
+		t.Errorf("%d", got.status)
+	}
+	if got := g.get("app.example.com", "/x", upgrade); got.reached() {
+		t.Errorf("without a key: %d", got.status)
+	}
+}
