@@ -124,12 +124,12 @@ func (o *operation) everyNodeHas(said keyArguments) error {
 
 // retireKey ends a key. What lasts and needs it is counted first.
 func retireKey(o *operation, said keyArguments) (any, error) {
-	n, err := o.factorsWith(keyring.Purpose(said.Purpose), said.Version)
+	n, err := o.needing(keyring.Purpose(said.Purpose), said.Version)
 	if err != nil {
 		return nil, err
 	}
 	if n > 0 {
-		return nil, refuse(http.StatusConflict, "%d second factors can only be read or found with %s key %d", n, said.Purpose, said.Version)
+		return nil, refuse(http.StatusConflict, "%d second factors and API keys can only be read or found with %s key %d", n, said.Purpose, said.Version)
 	}
 	return o.changeRing(audit.KeyRetired, said, func(r *keyring.Ring) (*keyring.Ring, uint32, error) {
 		next, err := r.Retire(keyring.Purpose(said.Purpose), said.Version)
@@ -137,8 +137,8 @@ func retireKey(o *operation, said keyArguments) (any, error) {
 	})
 }
 
-// factorsWith counts the second factors that need one key.
-func (o *operation) factorsWith(p keyring.Purpose, version uint32) (n int, err error) {
+// needing counts the second factors and API keys that need one key.
+func (o *operation) needing(p keyring.Purpose, version uint32) (n int, err error) {
 	if p != keyring.Seal && p != keyring.Pepper && p != keyring.Lookup {
 		return 0, nil
 	}
@@ -153,6 +153,18 @@ func (o *operation) factorsWith(p keyring.Purpose, version uint32) (n int, err e
 		}
 		for _, f := range factors {
 			if needsKey(f, p, version) {
+				n++
+			}
+		}
+		if p != keyring.Pepper {
+			continue
+		}
+		keys, err := o.engine.durable.APIKeysOf(o.ctx, a.ID)
+		if err != nil {
+			return 0, err
+		}
+		for _, k := range keys {
+			if k.Pepper == version || k.OldPepper == version && k.OldUntil.After(o.now) {
 				n++
 			}
 		}

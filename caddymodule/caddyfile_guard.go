@@ -74,6 +74,7 @@ func tokenMatcher(h httpcaddyfile.Helper) matcherOf {
 //	    deny     account|group|email_domain <value>…
 //	    network  <CIDR|private_ranges>…
 //	    reauthenticate <duration>
+//	    api_keys
 //
 //	<matcher> := /path* | @name | {
 //	    <inline matcher set>
@@ -137,6 +138,7 @@ func accessOptions(a *Access) []option {
 		{name: "deny", usage: "deny account|group|email_domain <value>…", min: 2, max: -1, many: true, set: a.Deny.set},
 		{name: "network", usage: "network <CIDR|private_ranges>…", min: 1, max: -1, many: true, set: list(&a.Network, checkNetwork)},
 		{name: "reauthenticate", usage: "reauthenticate <duration>", min: 1, max: 1, set: a.setReauthenticate},
+		{name: "api_keys", usage: "api_keys", set: func(*values) { a.APIKeys = true }},
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/sallyport-auth/sallyport/internal/assertion"
 	"github.com/sallyport-auth/sallyport/internal/audit"
 	"github.com/sallyport-auth/sallyport/internal/keyring"
@@ -29,6 +31,7 @@ type durableStore interface {
 	login.Revocations
 	login.Identities
 	login.Trusts
+	login.APIKeys
 	login.Mails
 	login.History
 	audit.Writer
@@ -63,10 +66,12 @@ type engine struct {
 
 	reader *session.Reader
 	cache  *session.Cache
-	gate   *login.HashGate
-	audit  *audit.Log
-	keys   atomic.Pointer[engineKeys]
-	ready  atomic.Bool
+	// keyTries are look-ups of API keys that this process does not know.
+	keyTries singleflight.Group
+	gate     *login.HashGate
+	audit    *audit.Log
+	keys     atomic.Pointer[engineKeys]
+	ready    atomic.Bool
 	// retention of audit events, as the newest configuration says.
 	retention atomic.Int64
 	// samlOnly is nil until a configuration needs keys for SAML, and then
@@ -115,7 +120,13 @@ func newEngine(durable *sqlstore.Store, short shortStore, keyFile string, gate *
 		Cookies: func(p session.Purpose) session.Cookies { return e.codecs().Of(p) },
 		Damaged: e.damaged,
 	}
-	e.cache = session.NewCache(e.reader.Read, time.Now, cacheSize)
+	keys := login.KeyReader{APIKeys: durable, Accounts: durable, Peppers: e, Now: time.Now}
+	e.cache = session.NewCache(func(ctx context.Context, k session.Key) (*session.Entry, error) {
+		if k.Purpose == session.ForKey {
+			return keys.Read(ctx, k)
+		}
+		return e.reader.Read(ctx, k)
+	}, time.Now, cacheSize)
 	e.hosts, e.nodes = newHostSet(e), newNodeSet(e)
 	return e
 }
@@ -129,7 +140,7 @@ func (e *engine) damaged(ctx context.Context, id session.ID, err error) {
 func (e *engine) stores() login.Stores {
 	return login.Stores{
 		Accounts: e.durable, SignIns: e.durable, Prover: e.durable, Changer: e.durable, Links: e.durable, Revocations: e.durable, Identities: e.durable,
-		Trusts: e.durable, Mails: e.durable, History: e.durable,
+		Trusts: e.durable, APIKeys: e.durable, Mails: e.durable, History: e.durable,
 		Flows: e.short, Sessions: e.short, Activity: e.short, Limiter: e.short, Once: e.short,
 	}
 }

@@ -75,7 +75,7 @@ func (r Rule) faults(f *finder, path string) {
 }
 
 func (a Access) empty() bool {
-	return a.Require == "" && a.Provider == "" && a.Allow.empty() && a.Deny.empty() && len(a.Network) == 0 && a.Reauthenticate == 0
+	return a.Require == "" && a.Provider == "" && a.Allow.empty() && a.Deny.empty() && len(a.Network) == 0 && a.Reauthenticate == 0 && !a.APIKeys
 }
 
 func (p People) empty() bool {

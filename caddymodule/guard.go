@@ -66,7 +66,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if err := g.app.place(); err != nil && g.app.engine == nil { // its Start refuses in a moment
 		return notServing(w)
 	}
-	v := &guardVisit{Guard: g, w: w, r: r, arrival: a, client: client, next: next, original: originalURL(r)}
+	v := &guardVisit{Guard: g, w: w, r: r, arrival: a, address: client, next: next, original: originalURL(r)}
 	err := v.serve()
 	if err == nil || v.passed {
 		return err
@@ -138,7 +138,7 @@ type guardVisit struct {
 	r        *http.Request
 	original *url.URL
 	arrival  web.Arrival
-	client   netip.Addr // as networks are compared
+	address  netip.Addr // as networks are compared
 	next     caddyhttp.Handler
 	passed   bool // the app has it
 }
@@ -148,6 +148,11 @@ type guardVisit struct {
 func (v *guardVisit) guard() error {
 	options, bypass := v.asks(v.r)
 	kind := access.Classify(v.r)
+	if !bypass && access.AsksForKeys(options) {
+		if shown, is := showsKey(v.r.Header); is {
+			return v.byKey(shown, options, kind)
+		}
+	}
 	entry, err := v.entry()
 	if bypass {
 		if kind == access.WebSocket && !v.originAllowed() {
@@ -161,7 +166,7 @@ func (v *guardVisit) guard() error {
 	if earlyData(v.r) && (unsafeMethod(v.r.Method) || slices.ContainsFunc(options, access.Options.Networked)) {
 		return v.report("early data", v.refuseEarly)
 	}
-	if slices.ContainsFunc(options, func(o access.Options) bool { return !o.Inside(v.client) }) {
+	if v.outside(options) {
 		return v.report("network", func() error { return v.refuseNetwork(kind) })
 	}
 	if kind == access.Preflight {
@@ -185,6 +190,12 @@ func (v *guardVisit) guard() error {
 		needs.renew, needs.of = d.NeedFresh > 0, entry.Account.ID
 		return v.refuseSignedOut(kind, needs)
 	})
+}
+
+// outside reports whether the visitor's address is in none of the networks that
+// some of the options let in.
+func (v *guardVisit) outside(options []access.Options) bool {
+	return slices.ContainsFunc(options, func(o access.Options) bool { return !o.Inside(v.address) })
 }
 
 // entry finds the session that the request's cookie proves; nil with
@@ -216,7 +227,7 @@ func (v *guardVisit) visitor(e *session.Entry) access.Visitor {
 	return access.Visitor{
 		Person: access.Person{Name: e.Account.Name, Email: e.Account.Email, Groups: e.Account.Groups, Provider: e.Provider},
 		Level:  e.Token.Level, PasswordAt: e.Token.PasswordAt, FactorAt: e.Token.FactorAt,
-		Client: v.client, Now: time.Now(),
+		Client: v.address, Now: time.Now(),
 	}
 }
 

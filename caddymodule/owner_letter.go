@@ -28,6 +28,7 @@ var letters = map[audit.Name]string{
 	audit.BackupCodesRenewed:     pages.MailCodesMade,
 	audit.BackupCodeUsed:         pages.MailCodeUsed,
 	audit.PasswordChanged:        pages.MailPassword,
+	audit.APIKeyAdded:            pages.MailKeyAdded,
 	audit.RecoveryAsked:          pages.MailRecovery,
 	audit.RecoveryElsewhere:      pages.MailRecoveryOrg,
 	audit.EmailChanged:           pages.MailEmailChanged,

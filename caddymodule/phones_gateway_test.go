@@ -182,7 +182,7 @@ func TestAccountCommandsTellOfPhones(t *testing.T) {
 	g.ok(t, "keys", "add", "lookup")
 	g.ok(t, "keys", "promote", "lookup", "2")
 	check()
-	g.refused(t, 1, "2 second factors can only be read or found with lookup key 1", "keys", "retire", "lookup", "1")
+	g.refused(t, 1, "2 second factors and API keys can only be read or found with lookup key 1", "keys", "retire", "lookup", "1")
 	g.enrol(t, "carl", "+44 7700 900983", account.MethodText)
 	numbers["+447700900983"] = []string{"carl"}
 	check()

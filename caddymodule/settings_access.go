@@ -14,7 +14,7 @@ import (
 // options gives the settings as what access decides by.
 func (a Access) options() access.Options {
 	o := access.Options{
-		Provider: a.Provider, Allow: a.Allow.terms(), Deny: a.Deny.terms(), Reauthenticate: time.Duration(a.Reauthenticate),
+		Provider: a.Provider, Allow: a.Allow.terms(), Deny: a.Deny.terms(), Reauthenticate: time.Duration(a.Reauthenticate), APIKeys: a.APIKeys,
 	}
 	if len(a.Network) > 0 {
 		o.Networks = [][]netip.Prefix{prefixes(a.Network)}

@@ -89,6 +89,10 @@ type Access struct {
 	// most; else it is asked for again. At least a minute. A rule's replaces
 	// the site's. Default: any time within the session.
 	Reauthenticate caddy.Duration `json:"reauthenticate,omitempty"`
+	// Takes API keys, by which programs act with the rights of those who made
+	// them. Danger: no second factor protects a key. A rule also takes those
+	// that its site takes. Default: false.
+	APIKeys bool `json:"api_keys,omitempty"`
 }
 
 // People names accounts, groups, and the domains of e-mail addresses.

@@ -15,7 +15,7 @@ import (
 )
 
 // clustered is what every node runs: a guarded app, and one that a password
-// alone opens.
+// alone opens, with a part for programs.
 const clustered = `
 {
 	sallyport {
@@ -35,6 +35,9 @@ https://app.test:{$PORT} {
 https://easy.test:{$PORT} {
 	sallyport {
 		require password
+		rule /keys/* {
+			api_keys
+		}
 	}
 	reverse_proxy {$APP}
 }

@@ -48,6 +48,7 @@ func accountFixtures(w sample, flow, account Frame) []fixture {
 		{Success, NoticePasswordNew, nil},
 		{Success, NoticeSessionEnded, nil},
 		{Success, NoticeTrustEnded, nil},
+		{Success, NoticeKeyRevoked, nil},
 		{Info, NoticeConfirmed, nil},
 	}
 	open := sessions(w, 3)
@@ -61,7 +62,7 @@ func accountFixtures(w sample, flow, account Frame) []fixture {
 	full := Security{
 		Frame: quiet, Methods: []Method{app, plain, phone, twin}, BackupCodes: 8, CodesMade: at,
 		MayTurnOff: true, MayChangePhone: true, MayTest: true, PasswordChanged: at,
-		Open: open, Browsers: browsers, TrustDays: 30,
+		Open: open, Browsers: browsers, TrustDays: 30, APIKeys: apiKeys(w),
 		Recent: recent(w, ActivitySignedIn, ActivityFactorAdded, ActivityTrusted, ActivityCodeWrong, ActivityStepReset),
 	}
 	all := full
@@ -81,12 +82,12 @@ func accountFixtures(w sample, flow, account Frame) []fixture {
 	testing.Flow = w.token
 	none := func(name string, view View) fixture { return fixture{name, view, nil, nil} }
 
-	return slices.Concat(trustFixtures(w, flow), testingFixtures(w, testing), []fixture{
+	return slices.Concat(trustFixtures(w, flow), keyFixtures(w, quiet, testing), testingFixtures(w, testing), []fixture{
 		none("security-full", full),
 		none("security-all-activity", all),
 		none("security-trusted-before", old),
 		none("security-managed", Security{
-			Frame: quiet, Open: managed, Org: w.org,
+			Frame: quiet, Open: managed, Org: w.org, APIKeys: apiKeys(w)[:1],
 			Recent: []Activity{{Kind: ActivitySignedIn, Method: MethodSSO, When: at, Browser: w.browser, Network: w.network}},
 		}),
 		{
@@ -107,6 +108,7 @@ func accountFixtures(w sample, flow, account Frame) []fixture {
 		{"test", test, func(p ...Problem) View { test.Problems = p; return test }, []Problem{{"method", MethodEmpty, nil}}},
 		none("test-one", TestMethod{Frame: quiet, Choices: []Choice{{Method: MethodApp, Checked: true}}}),
 		none("confirm-password", Confirm{Frame: quiet, Change: ChangeOfPassword, Method: MethodApp}),
+		none("confirm-keys", Confirm{Frame: quiet, Change: ChangeKeys, Method: MethodApp}),
 		none("confirm-rename", Confirm{Frame: quiet, Change: ChangeName, Method: MethodApp}),
 		none("everywhere-trusted", SignOutEverywhere{quiet, 2, true, ""}),
 		none("everywhere-org-one", SignOutEverywhere{quiet, 1, false, w.org}),
@@ -153,4 +155,5 @@ var activityKinds = []string{
 	ActivityFactorRenamed, ActivityFactorRemoved, ActivityStepOff, ActivityCodesMade, ActivityCodeUsed,
 	ActivityTested, ActivityConfirmed, ActivityPassword, ActivityRecoveryAsked, ActivityStepReset,
 	ActivityLinkMade, ActivityTrusted, ActivityTrustEnded, ActivityLocked, ActivityUnlocked, ActivityChanged,
+	ActivityKeyAdded, ActivityKeyRotated, ActivityKeyRevoked,
 }

@@ -11,7 +11,8 @@ type Args map[string]any
 // top of the page and, when Field names a control, beside that control.
 type Problem struct {
 	// Field is the id of the control to put right, which is also its name:
-	// username, password, code, method, saved, label, phone, channel. "" is
+	// username, password, code, method, saved, label, phone, channel, name,
+	// hosts, paths, methods. "" is
 	// the whole form.
 	Field string
 	// Key names the sentence, one of the constants in keys.go.

@@ -39,6 +39,8 @@ func (l *language) funcs() template.FuncMap {
 		"methodName":  l.methodName,
 		"sessionName": l.sessionName,
 		"trustName":   l.trustName,
+		"keyName":     l.keyName,
+		"listed":      func(words []string) string { return strings.Join(words, ", ") },
 		"browser":     l.browserName,
 		"network":     l.networkName,
 		"activity":    l.activity,

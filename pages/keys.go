@@ -23,6 +23,14 @@ const (
 	PwNewEmpty   = "pw.newempty" // of the two fields the one for the new password
 	PwSame       = "pw.same"     // the new password is the present one
 
+	// For API keys.
+	KeyNameEmpty  = "key.name.empty"
+	KeyHostsBad   = "key.hosts.bad"
+	KeyPathsBad   = "key.paths.bad"
+	KeyMethodsBad = "key.methods.bad"
+	KeyTerms      = "key.terms"   // {n} at most
+	KeyTooMany    = "key.toomany" // {n} at most
+
 	// For what comes with text messages, calls and SSO.
 	IDFormat         = "id.format"
 	CodeLate         = "code.late" // {left} optional; a code that was sent
@@ -70,7 +78,8 @@ const (
 	NoticeTestedApp     = "notice.tested.app"    // the code was right
 	NoticeTestedPhone   = "notice.tested.phone"  // {ending}
 	NoticeTestedBackup  = "notice.tested.backup" // {n} left
-	NoticeConfirmed     = "notice.confirmed"     // it's you: now finish the change that you had begun
+	NoticeKeyRevoked    = "notice.keyrevoked"
+	NoticeConfirmed     = "notice.confirmed" // it's you: now finish the change that you had begun
 )
 
 // Keys of messages to a phone, for Set.NoticeText and Set.NoticeSpeech.

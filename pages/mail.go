@@ -54,6 +54,7 @@ const (
 	MailLocked         = "locked"       // after "This wasn't me": how to go on
 	MailUnlocked       = "unlocked"
 	MailSessionsEnded  = "sessionsended"
+	MailKeyAdded       = "keyadded" // an API key
 )
 
 // mailKinds are all of them: each is made once when the program starts.
@@ -61,6 +62,7 @@ var mailKinds = []string{
 	MailNewBrowser, MailFactorAdded, MailFactorReplaced, MailFactorRemoved, MailStepOff, MailCodesMade,
 	MailCodeUsed, MailPassword, MailWrongCodes, MailFactorLocked, MailRecovery, MailRecoveryOrg,
 	MailEmailChanged, MailLinkMade, MailStepReset, MailLocked, MailUnlocked, MailSessionsEnded,
+	MailKeyAdded,
 }
 
 // mailMethods are those that an e-mail can be about.

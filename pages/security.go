@@ -70,6 +70,17 @@ func (l *language) trustName(b TrustedBrowser) (string, error) {
 	return l.plain("security.name.trust", Args{"browser": browser, "when": b.Since})
 }
 
+// keyName tells a key from the others. Two that are called the same are told
+// apart by when they were made.
+func (l *language) keyName(all []APIKey, i int) (string, error) {
+	for j, other := range all {
+		if j != i && other.Name == all[i].Name {
+			return l.plain("security.name.added", Args{"name": all[i].Name, "when": all[i].Made})
+		}
+	}
+	return all[i].Name, nil
+}
+
 // activity is what happened, in one sentence.
 func (l *language) activity(a Activity) (template.HTML, error) {
 	return l.sentence(l.about("activity."+a.Kind, a.Method), nil)

@@ -75,7 +75,7 @@ func New(brand Brand) (*Set, error) {
 }
 
 // sharedTemplates are what pages are made of; every other file is a page.
-var sharedTemplates = []string{"layout", "parts", "lists"}
+var sharedTemplates = []string{"layout", "parts", "lists", "keys"}
 
 // parse reads the shared templates once, and each page on top of a copy.
 func (l *language) parse() (map[string]*template.Template, error) {

@@ -213,11 +213,11 @@ func TestControlsAreWhatBrowsersExpect(t *testing.T) {
 				}
 			case "code":
 				want = []string{"text one-time-code numeric", "text off "}
-			case "label":
+			case "label", "name", "hosts", "paths", "methods":
 				want = []string{"text off "}
 			case "phone":
 				want = []string{"tel tel "}
-			case "method", "channel":
+			case "method", "channel", "life", "grace":
 				want = []string{"radio  "}
 			case "saved", "remember":
 				want = []string{"checkbox  "}

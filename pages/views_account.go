@@ -66,10 +66,12 @@ type Security struct {
 	// days; TrustDays is 0 where that is not offered.
 	Browsers  []TrustedBrowser
 	TrustDays int
+	// APIKeys are the account's, newest first.
+	APIKeys []APIKey
 	// Recent is what happened lately, newest first.
 	Recent []Activity
 	// Org is the identity provider that manages how the account signs in, ""
-	// for none. With it only Open and Recent matter.
+	// for none. With it only Open, APIKeys and Recent matter.
 	Org string
 }
 
@@ -139,6 +141,9 @@ const (
 	ActivityLocked         = "locked"   // "This wasn't me"
 	ActivityUnlocked       = "unlocked" // by support, or a new password
 	ActivityChanged        = "changed"  // by support: name, groups, address, provider
+	ActivityKeyAdded       = "keyadded" // an API key
+	ActivityKeyRotated     = "keyrotated"
+	ActivityKeyRevoked     = "keyrevoked"
 )
 
 // Changes that Confirm names.
@@ -155,6 +160,7 @@ const (
 	// ChangeOpenApp is no change: an app opens only to who proved themselves
 	// lately.
 	ChangeOpenApp = "openapp"
+	ChangeKeys    = "keys"
 )
 
 // Confirm asks for the password and a code of a method that exists, before a

@@ -62,11 +62,13 @@ type Options struct {
 	// Reauthenticate is how long ago each factor that Require names may have
 	// been proved at most; 0 in a rule is the site's, and in a site any time.
 	Reauthenticate time.Duration
+	// APIKeys takes API keys; false in a rule is the site's.
+	APIKeys bool
 }
 
 // Merge gives a rule's options with what it inherits: its Require, Provider,
 // Allow and Reauthenticate replace the site's where set, its Deny and Networks
-// add to them.
+// add to them, and keys that the site takes it takes too.
 func Merge(site, rule Options) Options {
 	merged := site
 	if rule.Require != session.LevelNone {
@@ -83,6 +85,7 @@ func Merge(site, rule Options) Options {
 	}
 	merged.Deny = slices.Concat(site.Deny, rule.Deny)
 	merged.Networks = slices.Concat(site.Networks, rule.Networks)
+	merged.APIKeys = site.APIKeys || rule.APIKeys
 	return merged
 }
 

@@ -44,7 +44,7 @@ const (
 
 // beyondLimit are refusals that are summed up, since floods are made of them.
 var beyondLimit = map[Name]bool{
-	LimitHit: true, Busy: true, NumberRefused: true,
+	LimitHit: true, Busy: true, NumberRefused: true, APIKeyRefused: true,
 	SendLimitAccount: true, SendLimitNumber: true, SendLimitNetwork: true, SendDailyCap: true,
 }
 
@@ -87,6 +87,15 @@ const (
 	StoreRecordRejected    Name = "store_record_rejected"
 )
 
+// API keys, by their owner or an operator. The key's name is in reason where
+// an operator gave none.
+const (
+	APIKeyAdded   Name = "api_key_added"
+	APIKeyRotated Name = "api_key_rotated"
+	APIKeyRevoked Name = "api_key_revoked"
+	APIKeyRefused Name = "api_key_refused" // reason: why; summed up by the minute
+)
+
 // Looking after an account from outside it, and telling its owner.
 const (
 	NewBrowser        Name = "new_browser"        // a sign-in from a browser that was not known
@@ -107,7 +116,7 @@ const (
 var tellsOwner = map[Name]bool{
 	NewBrowser: true, CodesTooWrong: true, FactorLocked: true,
 	FactorAdded: true, FactorReplaced: true, FactorRemoved: true, SecondFactorOff: true,
-	BackupCodesRenewed: true, BackupCodeUsed: true, PasswordChanged: true,
+	BackupCodesRenewed: true, BackupCodeUsed: true, PasswordChanged: true, APIKeyAdded: true,
 	RecoveryElsewhere: true, RecoveryStarted: true, SecondFactorReset: true, AccountLocked: true, LockLifted: true,
 	SessionsEnded: true, SessionsEndedElsewhere: true,
 }

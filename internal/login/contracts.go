@@ -57,7 +57,8 @@ type Changer interface {
 	// ChangeAccount stores what change made of the account. ID, Name and
 	// Created are kept whatever change does. An error of change stops it. A
 	// change of Provider also forgets the account's identities; one of
-	// PasswordChanged ends the links that would choose another password.
+	// PasswordChanged ends the links that would choose another password; one
+	// that locks the account ends its API keys.
 	// endSessions also raises SessionsValidFrom to now, and forgets remembered
 	// browsers, as every change does that ends the account's sessions.
 	ChangeAccount(ctx context.Context, id account.ID, now time.Time, endSessions bool,
@@ -85,6 +86,28 @@ type Changer interface {
 	// It ends nothing and raises no generation. account.ErrNotFound when the
 	// account has no such method.
 	RenameFactor(ctx context.Context, id account.ID, factor, label string, events ...audit.Event) error
+	// AddAPIKey stores a new key. account.ErrTooManyKeys when the account has
+	// account.MaxAPIKeys. Changes to API keys end no session.
+	AddAPIKey(ctx context.Context, k account.APIKey, events ...audit.Event) error
+	// RotateAPIKey stores what change made of a key's secrets and times;
+	// account.ErrNotFound when the account has no such key. change does no I/O
+	// and may run more than once.
+	RotateAPIKey(ctx context.Context, id account.ID, key string, change func(*account.APIKey), events ...audit.Event) error
+	// RevokeAPIKey removes one; account.ErrNotFound when the account has no
+	// such key.
+	RevokeAPIKey(ctx context.Context, id account.ID, key string, events ...audit.Event) error
+}
+
+// APIKeys reads API keys. Changes to them are a Changer's.
+type APIKeys interface {
+	// APIKey returns a key by its id, expired ones too; account.ErrNotFound
+	// when there is none.
+	APIKey(ctx context.Context, id string) (account.APIKey, error)
+	// APIKeysOf lists the account's keys, newest first.
+	APIKeysOf(ctx context.Context, id account.ID) ([]account.APIKey, error)
+	// TouchAPIKey notes a use at a time, if it is the newest. It raises no
+	// generation: it empties no cache.
+	TouchAPIKey(ctx context.Context, id string, at time.Time) error
 }
 
 // Links are one-time links.

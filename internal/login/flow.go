@@ -52,6 +52,8 @@ const (
 	Enrol Purpose = "enrol"
 	// Test tries a method without signing out. It raises nothing.
 	Test Purpose = "test"
+	// ShowKey holds a new API key for the page that shows it. It has no steps.
+	ShowKey Purpose = "show-key"
 )
 
 // Flow is the server's record of one person's way through the steps. What a

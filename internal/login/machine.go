@@ -37,6 +37,7 @@ type Stores struct {
 	Revocations Revocations
 	Identities  Identities
 	Trusts      Trusts
+	APIKeys     APIKeys
 	Mails       Mails
 	History     History
 

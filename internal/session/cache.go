@@ -22,7 +22,8 @@ const (
 
 // Key is what an entry is found by: everything that a request shows of its
 // session, compared as one. The cookie's text is taken as it was sent, so a
-// hit costs no decoding.
+// hit costs no decoding. For an API key, which is good at every host, Cookie
+// stands for its text.
 type Key struct {
 	Purpose Purpose
 	Host    string // with port where it is not the scheme's own
@@ -39,8 +40,11 @@ type Entry struct {
 	// Provider is the identity provider where the person signed in, by the
 	// configuration's name for it; "" for a sign-in here.
 	Provider string
-	Expires  time.Time
-	Idle     time.Duration
+	// APIKey is what a program showed, nil for a browser's session. Session is
+	// then the key's id, which no session has.
+	APIKey  *account.APIKey
+	Expires time.Time
+	Idle    time.Duration
 	// Known is when the entry was read from the stores.
 	Known time.Time
 	// Assertion keeps what was last signed of the entry to tell its app.
@@ -56,6 +60,9 @@ func (e *Entry) Used() time.Time { return time.Unix(0, e.used.Load()) }
 
 // MarkUsed records a use.
 func (e *Entry) MarkUsed(t time.Time) { raise(&e.used, t.UnixNano()) }
+
+// MarkTouched records that a use at t is in the store.
+func (e *Entry) MarkTouched(t time.Time) { raise(&e.touched, t.UnixNano()) }
 
 // DueTouch reports, once a minute, that the use at t is to be written.
 func (e *Entry) DueTouch(t time.Time) bool {
@@ -118,6 +125,14 @@ func (c *Cache) Get(ctx context.Context, k Key) (*Entry, error) {
 	}
 	c.misses.Add(1)
 	return c.read(ctx, k, e)
+}
+
+// Knows reports whether the entry was read before, however long ago, and nothing
+// was heard since that could have changed it. It says nothing about now.
+func (c *Cache) Knows(k Key) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.entries[k] != nil
 }
 
 // renew reads an entry anew behind a request. A failure other than "no such

@@ -333,3 +333,30 @@ func TestRenewedEntryKeepsItsAssertion(t *testing.T) {
 		t.Error("an entry that was forgotten has its assertion back")
 	}
 }
+
+func TestWhatWasReadIsKnownUntilItMayHaveChanged(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	c := newCache(w, 10)
+	knows := func(want bool) {
+		t.Helper()
+		if c.Knows(key("x")) != want {
+			t.Errorf("known: %t", !want)
+		}
+	}
+	knows(false)
+	get(t, c, "x", nil)
+	knows(true)
+	w.advance(time.Minute) // nobody believes it any more
+	knows(true)
+	c.AccountChanged("ax")
+	knows(false)
+	get(t, c, "x", nil)
+	c.Reset()
+	knows(false)
+	get(t, c, "x", nil)
+	w.advance(time.Minute)
+	w.end("x")
+	get(t, c, "x", session.ErrNotFound)
+	knows(false)
+}

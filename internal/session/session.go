@@ -49,11 +49,13 @@ func (l Level) String() string {
 // Purpose is the place that a token opens.
 type Purpose string
 
-// The two purposes. With the portal on the app's own host there is one
-// session cookie, and it is of purpose ForApp.
+// The purposes. With the portal on the app's own host there is one session
+// cookie, and it is of purpose ForApp. ForKey is for API keys, which no cookie
+// and no token has.
 const (
 	ForApp    Purpose = "app"
 	ForPortal Purpose = "portal"
+	ForKey    Purpose = "key"
 )
 
 // Session is one sign-in of one person in one browser. Its tokens, one for

@@ -83,6 +83,11 @@ func applyChange(ctx context.Context, q querier, old account.Account, now time.T
 			return a, err
 		}
 	}
+	if old.Locked.IsZero() && !a.Locked.IsZero() { // "This wasn't me"
+		if err := endAPIKeys(ctx, q, a.ID); err != nil {
+			return a, err
+		}
+	}
 	if err := updateAccount(ctx, q, a); err != nil {
 		return a, err
 	}

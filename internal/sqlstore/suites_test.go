@@ -116,6 +116,7 @@ func TestStoreKeepsEveryContract(t *testing.T) {
 				"Links":           storetest.Links,
 				"Mails":           storetest.Mails,
 				"Trusts":          storetest.Trusts,
+				"APIKeys":         storetest.APIKeys,
 				"Revocations":     storetest.Revocations,
 				"Audit":           storetest.Audit,
 				"Identities":      storetest.Identities,

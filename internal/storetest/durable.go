@@ -23,6 +23,7 @@ type DurableStore interface {
 	login.Revocations
 	login.Identities
 	login.Trusts
+	login.APIKeys
 	login.Mails
 	login.History
 	audit.Writer

@@ -46,6 +46,9 @@ var activities = map[audit.Name]string{
 	audit.LockLifted:             pages.ActivityUnlocked,
 	audit.AccountUnlocked:        pages.ActivityUnlocked,
 	audit.AccountChanged:         pages.ActivityChanged,
+	audit.APIKeyAdded:            pages.ActivityKeyAdded,
+	audit.APIKeyRotated:          pages.ActivityKeyRotated,
+	audit.APIKeyRevoked:          pages.ActivityKeyRevoked,
 }
 
 // mailed are events that e-mails tell of, beside another that the list has for

@@ -189,7 +189,7 @@ func (v *visit) confirmFlow(next string) (login.Flow, error) {
 }
 
 // settings are the pages that a confirmation may lead to.
-var settings = regexp.MustCompile(`^/account/security(/(app|app/[a-z2-7]{26}|phone|password|backup-codes|(remove|rename)/[a-z2-7]{26}|turn-off))?$`)
+var settings = regexp.MustCompile(`^/account/(security(/(app|app/[a-z2-7]{26}|phone|password|backup-codes|(remove|rename)/[a-z2-7]{26}|turn-off))?|keys/(new|(rotate|revoke)/[a-z2-7]{16}))$`)
 
 func settingsPath(path string) string {
 	if !settings.MatchString(path) {
@@ -201,6 +201,8 @@ func settingsPath(path string) string {
 // changeNamed is what the page says is about to change.
 func (v *visit) changeNamed(next string) string {
 	switch part := strings.TrimPrefix(next, "/account/security/"); {
+	case strings.HasPrefix(next, "/account/keys/"):
+		return pages.ChangeKeys
 	case part == "app" || strings.HasPrefix(part, "app/"):
 		return pages.ChangeAddApp
 	case part == "phone" && len(v.person.Factors.Of(account.KindPhone)) > 0:

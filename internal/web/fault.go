@@ -110,7 +110,7 @@ func (v *visit) misdirected(kind string) {
 // limited is the page of SPEC G3.
 func (v *visit) limited(l *login.Limited) {
 	seconds := int(math.Ceil(l.RetryAfter.Seconds()))
-	v.w.Header().Set("Retry-After", strconv.Itoa(max(1, seconds)))
+	v.w.Header().Set("Retry-After", RetryAfter(l))
 	view := pages.Limited{
 		Frame: v.frame(), Kind: limitKind(l.Limit),
 		Phone: v.ofPhone, Wait: time.Duration(seconds) * time.Second, Until: v.Machine.Now().Add(l.RetryAfter),
@@ -123,6 +123,11 @@ func (v *visit) limited(l *login.Limited) {
 		view.OtherWays = v.Config.Base + other + url.Values{"flow": {flow}}.Encode()
 	}
 	v.answer(v.show(http.StatusTooManyRequests, view))
+}
+
+// RetryAfter is how long to wait, in whole seconds (RFC 9110 section 10.2.3).
+func RetryAfter(l *login.Limited) string {
+	return strconv.Itoa(max(1, int(math.Ceil(l.RetryAfter.Seconds()))))
 }
 
 func limitKind(name string) string {

@@ -16,7 +16,7 @@ import (
 
 // keptFields are what a form of the settings may hold that is shown again.
 // Passwords and codes never are.
-var keptFields = []string{"label", "phone", "channel"}
+var keptFields = []string{"label", "phone", "channel", "name", "hosts", "paths", "methods", "life"}
 
 // confirmFirst leads to the confirmation.
 func (v *visit) confirmFirst() error {

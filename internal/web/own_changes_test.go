@@ -59,6 +59,12 @@ var (
 		noSession: toSignIn, oldSession: done, passwordOnly: done, secondFactor: done,
 		trustedOnly: done, ssoAccount: managed, disabledOne: toSignIn,
 	}
+	// ofKeys is guarded, for people of a provider too: theirs has just proved
+	// who they are.
+	ofKeys = map[standing]string{
+		noSession: toSignIn, oldSession: toConfirm, passwordOnly: toConfirm, secondFactor: done,
+		trustedOnly: toConfirm, ssoAccount: done, disabledOne: toSignIn,
+	}
 )
 
 // ownChange is one form of the settings.
@@ -89,6 +95,9 @@ var ownChanges = map[string]ownChange{
 	"sign out everywhere else":     {path: fixed("/account/security/sign-out-everywhere"), form: []string{"keep", "this"}, want: ending, changes: true},
 	"sign out everywhere":          {path: fixed("/account/security/sign-out-everywhere"), want: ending, changes: true},
 	"forget a remembered browser":  {path: below("/account/security/browsers/", (*owner).browser), want: ownOnly, changes: true},
+	"make an API key":              {path: fixed("/account/keys/new"), form: []string{"name", "job"}, want: ofKeys, changes: true},
+	"replace an API key":           {path: below("/account/keys/rotate/", (*owner).key), form: []string{"grace", "once"}, want: ofKeys, changes: true},
+	"revoke an API key":            {path: below("/account/keys/revoke/", (*owner).key), want: ofKeys, changes: true},
 	"test a method":                {path: fixed("/account/security/test"), form: []string{"method", "app"}, want: ownOnly},
 	"confirm, by the wrong proofs": {path: fixed("/account/security/confirm"), form: []string{"password", "wrong", "code", "000000", "method", "app"}, want: map[standing]string{noSession: toSignIn, oldSession: toConfirm, passwordOnly: toConfirm, secondFactor: toConfirm, trustedOnly: toConfirm, disabledOne: toSignIn, ssoAccount: done}},
 }
@@ -134,6 +143,14 @@ func (o *owner) browser() string {
 	return all[0].ID
 }
 
+func (o *owner) keys() []account.APIKey {
+	all, err := o.Durable.APIKeysOf(ctx, o.id)
+	o.Must(err)
+	return all
+}
+
+func (o *owner) key() string { return o.keys()[0].ID }
+
 // state is all that a change could change.
 func (o *owner) state() string {
 	a, err := o.Durable.Account(ctx, o.id)
@@ -144,6 +161,9 @@ func (o *owner) state() string {
 	o.Must(err)
 	var b strings.Builder
 	fmt.Fprintf(&b, "password %x\nsessions %d\nbrowsers %d\n", login.LinkHash(a.PasswordHash.Reveal()), len(open), len(trusted))
+	for _, k := range o.keys() {
+		fmt.Fprintf(&b, "key %s %x\n", k.ID, k.Hash)
+	}
 	for _, f := range o.factors() {
 		fmt.Fprintf(&b, "%s %s %q\n", f.Kind, f.ID, f.Label)
 	}
@@ -171,6 +191,9 @@ func newOwner(t *testing.T, as standing) *owner {
 		ID: session.NewID(), Account: o.id, Created: s.Clock.Now(), Expires: s.Clock.Now().Add(time.Hour), Idle: time.Hour, Browser: "other",
 	}))
 	o.Must(s.Durable.TrustBrowser(ctx, account.TrustedBrowser{ID: login.NewID(), Account: o.id, Created: s.Clock.Now(), Expires: s.Clock.Now().Add(time.Hour)}))
+	key, _, err := login.NewAPIKey(s.Ring, o.id, "job", account.KeyScope{}, 0, s.Clock.Now())
+	o.Must(err)
+	o.Must(s.Durable.AddAPIKey(ctx, key))
 	s.Clock.Advance(time.Second)
 	return o
 }

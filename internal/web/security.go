@@ -31,6 +31,9 @@ func showSecurity(v *visit) error {
 	if view.Browsers, err = v.trustedBrowsers(); err != nil {
 		return err
 	}
+	if view.APIKeys, err = v.apiKeys(); err != nil {
+		return err
+	}
 	if view.Recent, err = v.recent(); err != nil {
 		return err
 	}
@@ -107,6 +110,7 @@ var doneKeys = map[string]string{
 	"session":       pages.NoticeSessionEnded,
 	"others":        pages.NoticeSessionsEnded,
 	"trust":         pages.NoticeTrustEnded,
+	"key-revoked":   pages.NoticeKeyRevoked,
 	"tested-app":    pages.NoticeTestedApp,
 	"tested-phone":  pages.NoticeTestedPhone,
 	"tested-backup": pages.NoticeTestedBackup,

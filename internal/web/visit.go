@@ -260,9 +260,10 @@ func (v *visit) flowFrame(f login.Flow) pages.Frame {
 }
 
 // leftName: the number of a problem is the attempts left, but for the length
-// of a new password or a name.
+// of a new password or a name, and for how many of something there may be.
 func leftName(key string) string {
-	if key == pages.PwShort || key == pages.PwLong || key == pages.LabelLong {
+	switch key {
+	case pages.PwShort, pages.PwLong, pages.LabelLong, pages.KeyTerms, pages.KeyTooMany:
 		return "n"
 	}
 	return "left"
