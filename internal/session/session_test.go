@@ -30,14 +30,18 @@ func TestCredentialComesBackAsItWasAndNeverPrints(t *testing.T) {
 	t.Parallel()
 	_, c, _ := signedIn()
 	raw, err := c.Marshal()
-	if err != nil || len(raw) != 48 {
+	if err != nil || len(raw) != 48+len("owner") {
 		t.Fatal(len(raw), err)
 	}
 	again, err := session.ParseCredential(raw)
-	if err != nil || again.ID != c.ID || again.Hash() != c.Hash() {
-		t.Errorf("%v %v", again.ID, err)
+	if err != nil || again.ID != c.ID || again.Account != "owner" || again.Hash() != c.Hash() {
+		t.Errorf("%v of %q %v", again.ID, again.Account, err)
 	}
-	for _, bad := range [][]byte{nil, {}, raw[:47], append(raw, 0), raw[:16]} {
+	// A cookie that an older release made names no account, and is good.
+	if old, err := session.ParseCredential(raw[:48]); err != nil || old.ID != c.ID || old.Account != "" || old.Hash() != c.Hash() {
+		t.Errorf("%v of %q %v", old.ID, old.Account, err)
+	}
+	for _, bad := range [][]byte{nil, {}, raw[:47], append(raw[:48:48], make([]byte, 65)...), raw[:16]} {
 		if _, err := session.ParseCredential(bad); err == nil {
 			t.Errorf("%d bytes are a credential", len(bad))
 		}
@@ -46,6 +50,9 @@ func TestCredentialComesBackAsItWasAndNeverPrints(t *testing.T) {
 		if _, err := (session.Credential{ID: id}).Marshal(); err == nil {
 			t.Errorf("%q is an identity", id)
 		}
+	}
+	if _, err := session.NewCredential(session.NewID(), account.ID(strings.Repeat("a", 65))).Marshal(); err == nil {
+		t.Error("an identity of 65 characters is an account's")
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		if got := fmt.Sprintf(verb, c); got != "[redacted]" {

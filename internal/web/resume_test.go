@@ -83,7 +83,7 @@ func TestFormThatMeetsAnEndedSessionIsSentLater(t *testing.T) {
 			want(t, page, http.StatusOK, "POST <bdi>https://app.example/edit?id=7</bdi>")
 			wantSays(t, page, said(t, "sendform.text", "app", "App"))
 			for _, field := range []string{"title", "tag", "body", "empty"} {
-				if n := strings.Count(page.Body, `<dd><code translate="no"><bdi>`+field+"</bdi></code></dd>"); n != 1 {
+				if n := strings.Count(page.Body, `<li><code translate="no"><bdi>`+field+"</bdi></code></li>"); n != 1 {
 					t.Errorf("the page names %q %d times\n%s", field, n, page.Body)
 				}
 			}
