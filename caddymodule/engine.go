@@ -86,6 +86,7 @@ type engine struct {
 	nodes      *nodeSet
 	logs       *logSet
 	metrics    *metrics
+	longLived  *longLived
 }
 
 // engineKeys are the ring and what is made from it.
@@ -115,6 +116,7 @@ func newEngine(durable *sqlstore.Store, short shortStore, keyFile string, gate *
 	}
 	e.cache = session.NewCache(e.reader.Read, time.Now, cacheSize)
 	e.hosts, e.nodes = newHostSet(e), newNodeSet(e)
+	e.longLived = newLongLived(e.log, time.Now, e.metrics.open)
 	return e
 }
 

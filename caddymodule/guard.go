@@ -115,7 +115,7 @@ func (v *guardVisit) owns(path string) bool {
 }
 
 func isExtendedConnect(r *http.Request) bool {
-	return r.Method == http.MethodConnect && strings.EqualFold(r.Header.Get(":protocol"), "websocket")
+	return r.Method == http.MethodConnect && access.Classify(r) == access.WebSocket
 }
 
 // guardVisit is one request to a guarded site.
@@ -127,12 +127,15 @@ type guardVisit struct {
 	arrival  web.Arrival
 	next     caddyhttp.Handler
 	passed   bool // the app has it
+	asked    []access.Options
+	bypass   bool
 }
 
 // guard decides. A bypass never asks anyone to sign in, and sets the identity
 // of who is signed in anyway.
 func (v *guardVisit) guard() error {
 	options, bypass := v.asks(v.r)
+	v.asked, v.bypass = options, bypass
 	kind := access.Classify(v.r)
 	entry, err := v.entry()
 	if bypass {
