@@ -35,8 +35,13 @@ https://app.test:{$PORT} {
 https://easy.test:{$PORT} {
 	sallyport {
 		require password
+		rule /staff/* {
+			allow group staff
+		}
 	}
-	reverse_proxy {$APP}
+	reverse_proxy {$APP} {
+		stream_close_delay 1h
+	}
 }
 `
 
