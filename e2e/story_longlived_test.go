@@ -13,7 +13,11 @@ func (c *client) lastingOf(t testing.TB, path string) []*lasting {
 	one := newClient(t, c.g, c.base.Hostname())
 	one.Jar = c.Jar
 	one.transport().ForceAttemptHTTP2 = false // with a configuration for TLS of its own that is HTTP/1.1
-	return []*lasting{c.webSocket(t, path+"/ws"), c.eventStream(t, path+"/events"), one.eventStream(t, path+"/events")}
+	all := []*lasting{c.webSocket(t, path+"/ws"), c.eventStream(t, path+"/events"), one.eventStream(t, path+"/events")}
+	if !strings.HasPrefix(all[1].what, "HTTP/2") || !strings.HasPrefix(all[2].what, "HTTP/1.1") {
+		t.Errorf("opened %s and %s", all[1].what, all[2].what)
+	}
+	return all
 }
 
 // reload gives every node its configuration again.
