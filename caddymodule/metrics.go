@@ -65,9 +65,6 @@ func newMetrics() *metrics {
 			Help: "WebSockets and event streams of people who are signed in.",
 		}, []string{"kind"}),
 	}
-	for _, kind := range []string{kindWebSocket, kindEventStream} {
-		m.open.WithLabelValues(kind)
-	}
 	m.refusals.WithLabelValues(sendWait)
 	for _, limit := range sendLimits {
 		m.refusals.WithLabelValues(limit)
