@@ -92,6 +92,8 @@ type engine struct {
 	nodes      *nodeSet
 	logs       *logSet
 	metrics    *metrics
+	longLived  *longLived
+	keyReader  login.KeyReader
 }
 
 // engineKeys are the ring and what is made from it.
@@ -120,14 +122,15 @@ func newEngine(durable *sqlstore.Store, short shortStore, keyFile string, gate *
 		Cookies: func(p session.Purpose) session.Cookies { return e.codecs().Of(p) },
 		Damaged: e.damaged,
 	}
-	keys := login.KeyReader{APIKeys: durable, Accounts: durable, Peppers: e, Now: time.Now}
+	e.keyReader = login.KeyReader{APIKeys: durable, Accounts: durable, Peppers: e, Now: time.Now}
 	e.cache = session.NewCache(func(ctx context.Context, k session.Key) (*session.Entry, error) {
 		if k.Purpose == session.ForKey {
-			return keys.Read(ctx, k)
+			return e.keyReader.Read(ctx, k)
 		}
 		return e.reader.Read(ctx, k)
 	}, time.Now, cacheSize)
 	e.hosts, e.nodes = newHostSet(e), newNodeSet(e)
+	e.longLived = newLongLived(e.log, time.Now, e.metrics.open)
 	return e
 }
 

@@ -11,10 +11,11 @@ import (
 // begin starts what runs while the engine lives, and declares it ready.
 func (e *engine) begin(ctx context.Context) {
 	e.audit = audit.NewLog(e.durable, e.log, time.Now)
-	e.stops = append(e.stops, e.short.Watch(e.cache), e.audit.Close)
+	e.stops = append(e.stops, e.short.Watch(e.cache), e.short.Watch(e.longLived), e.audit.Close)
 	e.done.Go(func() { e.nodes.run(ctx) })
 	e.done.Go(func() { e.revoke(ctx) })
 	e.done.Go(func() { e.prune(ctx) })
+	e.done.Go(func() { e.longLived.run(ctx) })
 	e.done.Go(func() { e.sendMails(ctx) })
 	e.done.Go(func() { e.addSAMLLater(ctx) })
 	e.done.Go(func() { e.watchCodes(ctx) })

@@ -128,7 +128,7 @@ func (v *guardVisit) owns(path string) bool {
 }
 
 func isExtendedConnect(r *http.Request) bool {
-	return r.Method == http.MethodConnect && strings.EqualFold(r.Header.Get(":protocol"), "websocket")
+	return r.Method == http.MethodConnect && access.Classify(r) == access.WebSocket
 }
 
 // guardVisit is one request to a guarded site.
@@ -141,12 +141,17 @@ type guardVisit struct {
 	address  netip.Addr // as networks are compared
 	next     caddyhttp.Handler
 	passed   bool // the app has it
+	asked    []access.Options
+	bypass   bool
+	shown    session.Key // of the API key that opens this
+	provider string      // that the key's owner belongs to
 }
 
 // guard decides. A bypass never asks anyone to sign in, and sets the identity
 // of who is signed in anyway.
 func (v *guardVisit) guard() error {
 	options, bypass := v.asks(v.r)
+	v.asked, v.bypass = options, bypass
 	kind := access.Classify(v.r)
 	if !bypass && access.AsksForKeys(options) {
 		if shown, is := showsKey(v.r.Header); is {
@@ -225,10 +230,14 @@ func (v *guardVisit) entry() (*session.Entry, error) {
 // visitor is who asks, by the server's record.
 func (v *guardVisit) visitor(e *session.Entry) access.Visitor {
 	return access.Visitor{
-		Person: access.Person{Name: e.Account.Name, Email: e.Account.Email, Groups: e.Account.Groups, Provider: e.Provider},
+		Person: personOf(e.Account, e.Provider),
 		Level:  e.Token.Level, PasswordAt: e.Token.PasswordAt, FactorAt: e.Token.FactorAt,
 		Client: v.address, Now: time.Now(),
 	}
+}
+
+func personOf(a account.Account, provider string) access.Person {
+	return access.Person{Name: a.Name, Email: a.Email, Groups: a.Groups, Provider: provider}
 }
 
 // demand is what a sign-in has to be.

@@ -416,3 +416,36 @@ func TestKeyOpensAWebSocketOfAProgram(t *testing.T) {
 		t.Errorf("without a key: %d", got.status)
 	}
 }
+
+// TestConnectionsByKeyEndWithIt: what a key opened ends when it is revoked, also
+// where nobody has a session, and with it nothing of another key.
+func TestConnectionsByKeyEndWithIt(t *testing.T) {
+	g := newGateway(t)
+	g.addAccount()
+	s := &streams{}
+	g.answer = s.answer
+	g.guarded("api_keys\nnetwork 192.0.2.0/24\nrule /ws {\nallow group staff\n}")
+	inside := header("X-Forwarded-For", "192.0.2.9")
+	id, key := g.apiKey(account.KeyScope{})
+	_, other := g.apiKey(account.KeyScope{})
+	ws, stream := g.dialWS("/ws", bearer(key), inside), g.events("/events", bearer(key), inside)
+	stays, streamStays := g.dialWS("/ws", bearer(other), inside), g.events("/events", bearer(other), inside)
+	app := started.current()
+	g.must(app.engine.durable.RevokeAPIKey(t.Context(), g.alice(), id))
+	g.must(app.machine.Revoke(t.Context()))
+	if code := closeCode(t, ws); code != 1008 {
+		t.Errorf("the WebSocket ended with %d", code)
+	}
+	stream.endsCut(t, 2*time.Second)
+	echoes(t, stays)
+	streamStays.lives(t, 300*time.Millisecond)
+
+	g.changeAlice(func(a *account.Account) { a.Groups = []string{"guests"} })
+	if code := closeCode(t, stays); code != 1008 {
+		t.Errorf("the WebSocket of somebody who left the group ended with %d", code)
+	}
+	streamStays.lives(t, 300*time.Millisecond)
+	g.changeAlice(func(a *account.Account) { a.Disabled = true })
+	streamStays.endsCut(t, 2*time.Second)
+	s.drained(t)
+}

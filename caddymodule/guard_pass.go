@@ -35,7 +35,13 @@ func (v *guardVisit) pass(e *session.Entry) error {
 	if e != nil {
 		v.identify(e)
 	}
-	return v.next.ServeHTTP(&cookieFilter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: v.w}}, v.r)
+	if v.ReportOnly {
+		e = nil // what stays open is ended by nobody
+	}
+	f := &cookieFilter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: v.w}}
+	f.prepare(v, e)
+	defer f.finish()
+	return v.next.ServeHTTP(f, v.r)
 }
 
 // identify sets who is asking, from the server's record alone, in place of
@@ -134,14 +140,16 @@ func withoutOurs(line string) string {
 }
 
 // cookieFilter drops cookies of our names from what an app answers: an app
-// must not be able to set, replace or end a sign-in.
+// must not be able to set, replace or end a sign-in. An answer that stays open
+// is made to end with its session.
 type cookieFilter struct {
-	*caddyhttp.ResponseWriterWrapper
+	caddyhttp.ResponseWriterWrapper
 	filtered bool
+	openAnswer
 }
 
 func (f *cookieFilter) WriteHeader(status int) {
-	f.filter()
+	f.filter(status)
 	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
 		f.filtered = false // the final answer's header is still to come
 	}
@@ -149,30 +157,49 @@ func (f *cookieFilter) WriteHeader(status int) {
 }
 
 func (f *cookieFilter) Write(b []byte) (int, error) {
-	f.filter()
+	f.filter(http.StatusOK)
+	switch {
+	case f.ended.Load():
+		return 0, errEnded
+	case f.socket != nil:
+		return f.socket.Write(b)
+	}
 	return f.ResponseWriterWrapper.Write(b)
 }
 
 // ReadFrom and FlushError send the header too, where nothing else did before.
 func (f *cookieFilter) ReadFrom(r io.Reader) (int64, error) {
-	f.filter()
+	f.filter(http.StatusOK)
+	if f.remove != nil { // it stays open, and each write is looked at
+		return io.Copy(struct{ io.Writer }{f}, r)
+	}
 	return f.ResponseWriterWrapper.ReadFrom(r)
 }
 
 // FlushError is what http.ResponseController asks for.
 func (f *cookieFilter) FlushError() error {
-	f.filter()
-	return http.NewResponseController(f.ResponseWriter).Flush()
+	f.filter(http.StatusOK)
+	flush := http.NewResponseController(f.ResponseWriter).Flush
+	switch {
+	case f.ended.Load():
+		return errEnded
+	case f.socket != nil:
+		return f.socket.flush(flush)
+	}
+	return flush()
 }
 
 // Flush is for those who do not ask by http.ResponseController.
 func (f *cookieFilter) Flush() { _ = f.FlushError() }
 
-func (f *cookieFilter) filter() {
+func (f *cookieFilter) filter(status int) {
 	if f.filtered {
 		return
 	}
 	f.filtered = true
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		defer f.begin(status)
+	}
 	h := f.Header()
 	lines := h["Set-Cookie"]
 	if len(lines) == 0 {

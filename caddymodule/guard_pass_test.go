@@ -72,7 +72,7 @@ func TestAppCannotSetOurCookies(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header()["Set-Cookie"] = append([]string{"own=1"}, planted...)
-				f(&cookieFilter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}})
+				f(&cookieFilter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}})
 			}))
 			defer server.Close()
 			res, err := server.Client().Get(server.URL)

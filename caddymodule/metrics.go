@@ -25,6 +25,8 @@ type metrics struct {
 	ratio        *prometheus.GaugeVec
 	// certificate is how long each identity provider can still sign.
 	certificate *prometheus.GaugeVec
+	// open are connections that stay open.
+	open *prometheus.GaugeVec
 }
 
 // sendLimits names the limits on codes by the events of their refusals.
@@ -58,6 +60,10 @@ func newMetrics() *metrics {
 			Namespace: "sallyport", Name: "saml_certificate_days_left",
 			Help: "Days until the last certificate of an identity provider ends; 0 when there is none that is good.",
 		}, []string{"provider"}),
+		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "sallyport", Name: "open_connections",
+			Help: "WebSockets and event streams of people who are signed in.",
+		}, []string{"kind"}),
 	}
 	m.refusals.WithLabelValues(sendWait)
 	for _, limit := range sendLimits {
@@ -69,7 +75,7 @@ func newMetrics() *metrics {
 // register shows the metrics in a configuration's registry.
 func (m *metrics) register(r prometheus.Registerer) error {
 	var failed []error
-	for _, c := range []prometheus.Collector{m.events, m.sent, m.entered, m.failures, m.mailFailures, m.refusals, m.ratio, m.certificate} {
+	for _, c := range []prometheus.Collector{m.events, m.sent, m.entered, m.failures, m.mailFailures, m.refusals, m.ratio, m.certificate, m.open} {
 		failed = append(failed, r.Register(c))
 	}
 	return errors.Join(failed...)

@@ -38,8 +38,13 @@ https://easy.test:{$PORT} {
 		rule /keys/* {
 			api_keys
 		}
+		rule /staff/* {
+			allow group staff
+		}
 	}
-	reverse_proxy {$APP}
+	reverse_proxy {$APP} {
+		stream_close_delay 1h
+	}
 }
 `
 

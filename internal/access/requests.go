@@ -88,10 +88,14 @@ func byMethod(method string, form bool) RequestKind {
 	return Programmatic
 }
 
-// isWebSocket knows both handshakes: RFC 6455 by GET with Upgrade, and RFC
-// 8441 by CONNECT with :protocol.
+// isWebSocket knows both handshakes: RFC 6455 by GET with Upgrade, and by
+// CONNECT with :protocol, RFC 8441 for HTTP/2, RFC 9220 for HTTP/3. For the
+// latter the library gives :protocol in place of the version.
 func isWebSocket(r *http.Request) bool {
 	if r.Method == http.MethodConnect {
+		if r.ProtoMajor == 3 {
+			return r.Proto == "websocket"
+		}
 		return strings.EqualFold(r.Header.Get(":protocol"), "websocket")
 	}
 	return hasToken(r.Header.Values("Upgrade"), "websocket")

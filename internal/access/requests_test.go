@@ -75,3 +75,15 @@ func header(lines string) http.Header {
 	}
 	return h
 }
+
+// The library for HTTP/3 has :protocol where other versions have theirs.
+func TestWebSocketsByHTTP3AreKnown(t *testing.T) {
+	t.Parallel()
+	for proto, want := range map[string]RequestKind{"websocket": WebSocket, "HTTP/3.0": Programmatic, "connect-udp": Programmatic} {
+		// No client of HTTP/3 can send such a field.
+		r := &http.Request{Method: http.MethodConnect, Proto: proto, ProtoMajor: 3, Header: header(":protocol: websocket")}
+		if got := Classify(r); got != want {
+			t.Errorf("CONNECT for %s: %v, want %v", proto, got, want)
+		}
+	}
+}

@@ -67,7 +67,7 @@ func (e *Entry) MarkTouched(t time.Time) { raise(&e.touched, t.UnixNano()) }
 // DueTouch reports, once a minute, that the use at t is to be written.
 func (e *Entry) DueTouch(t time.Time) bool {
 	last := e.touched.Load()
-	return t.UnixNano()-last >= int64(time.Minute) && e.touched.CompareAndSwap(last, t.UnixNano())
+	return t.UnixNano()-last >= int64(touchEvery) && e.touched.CompareAndSwap(last, t.UnixNano())
 }
 
 func raise(v *atomic.Int64, to int64) {

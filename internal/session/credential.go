@@ -86,8 +86,14 @@ func Check(s Session, c Credential, p Purpose, host string, a account.Account, n
 	if !ok || s.ID != c.ID || subtle.ConstantTimeCompare(t.Hash[:], want[:]) != 1 {
 		return Token{}, ErrNotFound
 	}
-	if s.Account != a.ID || a.Disabled || !a.Locked.IsZero() || !s.Alive(now, a.SessionsValidFrom) {
+	if !believed(s, a, now) {
 		return Token{}, ErrNotFound
 	}
 	return t, nil
+}
+
+// believed reports whether a session is one of the account's, and one of the
+// present.
+func believed(s Session, a account.Account, now time.Time) bool {
+	return s.Account == a.ID && !a.Disabled && a.Locked.IsZero() && s.Alive(now, a.SessionsValidFrom)
 }

@@ -2,8 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
@@ -57,22 +55,9 @@ func (r *Reader) Read(ctx context.Context, k Key) (*Entry, error) {
 		return nil, ErrNotFound
 	}
 	now := r.Now()
-	s, err := r.Sessions.Session(ctx, cred.ID)
-	if errors.Is(err, ErrDamaged) {
-		if r.Damaged != nil {
-			r.Damaged(ctx, cred.ID, err)
-		}
-		return nil, ErrNotFound
-	}
+	s, a, err := r.records(ctx, cred.ID)
 	if err != nil {
 		return nil, err
-	}
-	a, err := r.Accounts.Account(ctx, s.Account)
-	if errors.Is(err, account.ErrNotFound) {
-		return nil, ErrNotFound
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read account: %w", err)
 	}
 	t, err := Check(s, cred, k.Purpose, k.Host, a, now)
 	if err != nil {
@@ -92,6 +77,21 @@ func (r *Reader) Read(ctx context.Context, k Key) (*Entry, error) {
 
 // lastUse refuses, and ends, a session that was idle for too long.
 func (r *Reader) lastUse(ctx context.Context, s Session, now time.Time) (time.Time, error) {
+	used, err := r.newestUse(ctx, s)
+	if err != nil {
+		return used, err
+	}
+	if now.Sub(used) > s.Idle {
+		if err := r.Sessions.EndSession(ctx, s.ID); err != nil {
+			return used, err
+		}
+		return used, ErrNotFound
+	}
+	return used, nil
+}
+
+// newestUse is when a session was last used, as the stores know it.
+func (r *Reader) newestUse(ctx context.Context, s Session) (time.Time, error) {
 	used, err := r.Activity.LastUsed(ctx, s.ID)
 	if err != nil {
 		return used, err
@@ -103,12 +103,6 @@ func (r *Reader) lastUse(ctx context.Context, s Session, now time.Time) (time.Ti
 	}
 	if s.Created.After(used) {
 		used = s.Created
-	}
-	if now.Sub(used) > s.Idle {
-		if err := r.Sessions.EndSession(ctx, s.ID); err != nil {
-			return used, err
-		}
-		return used, ErrNotFound
 	}
 	return used, nil
 }
@@ -132,7 +126,12 @@ func (r *Reader) Use(ctx context.Context, e *Entry) error {
 	}
 	e.MarkUsed(now)
 	if e.DueTouch(now) {
-		return r.Activity.Touch(ctx, e.Session, now, e.Idle+2*time.Minute)
+		return r.touch(ctx, e.Session, now, e.Idle)
 	}
 	return nil
+}
+
+// touch writes a use. It is kept for longer than it can matter.
+func (r *Reader) touch(ctx context.Context, id ID, at time.Time, idle time.Duration) error {
+	return r.Activity.Touch(ctx, id, at, idle+2*touchEvery)
 }
