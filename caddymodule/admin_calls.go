@@ -45,6 +45,7 @@ var adminCalls = map[string]adminCall{
 	"saml/list":            reads(listProviders),
 	"saml/check":           reads(checkProvider),
 	"audit":                reads(listEvents),
+	"explain":              reads(explainRequest),
 }
 
 // Calls that are told apart elsewhere: an import is larger than others, and a

@@ -26,7 +26,7 @@ func fillCommand(c *cobra.Command) {
 // commands are ours, below the word `sallyport`.
 func commands() []*cobra.Command {
 	return []*cobra.Command{
-		accountCommand(), sessionCommand(), trustCommand(), apiKeyCommand(), keysCommand(), samlCommand(), auditCommand(), demoCommand(), totpCommand(),
+		accountCommand(), sessionCommand(), trustCommand(), apiKeyCommand(), keysCommand(), samlCommand(), auditCommand(), explainCommand(), demoCommand(), totpCommand(),
 	}
 }
 

@@ -58,6 +58,7 @@ func TestOnlyTheNetworksOfASitePass(t *testing.T) {
 	if strings.Contains(page.body, "192.0.2") || strings.Contains(page.body, "alice") || page.status != http.StatusForbidden {
 		t.Errorf("%d\n%s", page.status, page.body)
 	}
+	contains(t, g.logged(), `"msg":"refused","why":"network"`, `"client":"203.0.113.9"`)
 	preflight := g.get("app.example.com", "/", method("OPTIONS"), header("X-Forwarded-For", outside, "Origin", "https://a.example.com", "Access-Control-Request-Method", "PUT"))
 	if preflight.status != http.StatusForbidden || preflight.body != "" {
 		t.Errorf("preflight: %d %q", preflight.status, preflight.body)

@@ -92,7 +92,7 @@ func (v *guardVisit) cameFrom() string {
 
 // refuseDenied tells somebody signed in that they may not open this.
 func (v *guardVisit) refuseDenied(e *session.Entry, kind access.RequestKind) error {
-	v.arrival = withID(v.arrival, v.r)
+	v.logRefusal("not allowed", e.Account.Name)
 	v.noStore()
 	switch kind {
 	case access.Navigation, access.NavigationPost, access.Frame:
@@ -108,10 +108,17 @@ func (v *guardVisit) refuseDenied(e *session.Entry, kind access.RequestKind) err
 	})
 }
 
+// logRefusal lets an operator find what a person read out to them.
+func (v *guardVisit) logRefusal(why, who string) {
+	v.arrival = withID(v.arrival, v.r)
+	v.app.log.Info("refused", "why", why, "account", who, "client", v.arrival.Client.String(), "host", v.arrival.Host,
+		"method", v.r.Method, "path", v.original.Path, "request", v.arrival.RequestID)
+}
+
 // refuseNetwork tells anybody, signed in or not, that this is not opened from
 // where they are.
 func (v *guardVisit) refuseNetwork(kind access.RequestKind) error {
-	v.arrival = withID(v.arrival, v.r)
+	v.logRefusal("network", "")
 	v.noStore()
 	switch kind {
 	case access.Navigation, access.NavigationPost, access.Frame:

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -14,6 +15,7 @@ import (
 
 // guardRule is a rule with what it inherits.
 type guardRule struct {
+	number  int // from 1
 	match   caddyhttp.MatcherSets
 	options access.Options
 	alone   []access.Options // options, for when this rule decides
@@ -34,58 +36,71 @@ func (g *Guard) provisionRules(ctx caddy.Context) error {
 			return err
 		}
 		merged := access.Merge(g.site, rule.Access.options())
-		g.rules = append(g.rules, guardRule{sets, merged, []access.Options{merged}, rule.Bypass})
+		g.rules = append(g.rules, guardRule{i + 1, sets, merged, []access.Options{merged}, rule.Bypass})
 	}
 	return nil
 }
 
 // asks returns what the request must satisfy, all of it, or that nobody is
-// asked. The first rule that matches wins. A path in an ambiguous form never
-// takes a bypass, and must satisfy every rule that any reading of it could
-// match, and the site too: what the app makes of such a path is not known.
+// asked.
 func (g *Guard) asks(r *http.Request) (all []access.Options, bypass bool) {
-	if access.Ambiguous(r.URL.EscapedPath()) {
-		return g.asksAmbiguous(r), false
+	rules, site := g.deciding(r)
+	switch {
+	case len(rules) == 0:
+		return g.alone, false
+	case !site:
+		return rules[0].alone, rules[0].bypass
 	}
-	for _, rule := range g.rules {
-		matched, err := rule.match.AnyMatchWithError(r)
-		if err != nil { // what cannot be decided is asked for everything
-			return append(g.allOptions(), g.site), false
-		}
-		if matched {
-			return rule.alone, rule.bypass
-		}
+	for _, rule := range rules {
+		all = append(all, rule.options)
 	}
-	return g.alone, false
+	return append(all, g.site), false
 }
 
-func (g *Guard) asksAmbiguous(r *http.Request) []access.Options {
+// deciding returns the rules that decide on a request: the first that matches,
+// alone. A path in an ambiguous form never takes a bypass, and must satisfy
+// every rule that any reading of it could match, and the site too: what the app
+// makes of such a path is not known. With no rule it is the site alone.
+func (g *Guard) deciding(r *http.Request) (rules []guardRule, site bool) {
+	if access.Ambiguous(r.URL.EscapedPath()) {
+		return g.possible(r), true
+	}
+	for i, rule := range g.rules {
+		matched, err := rule.match.AnyMatchWithError(r)
+		if err != nil { // what cannot be decided is asked for everything
+			return g.asking(), true
+		}
+		if matched {
+			return g.rules[i : i+1], false
+		}
+	}
+	return nil, true
+}
+
+// possible are the rules that some reading of the request's path matches.
+func (g *Guard) possible(r *http.Request) (rules []guardRule) {
 	readings := access.Readings(r.URL.EscapedPath())
 	if readings == nil {
-		return append(g.allOptions(), g.site)
+		return g.asking()
 	}
-	all := []access.Options{g.site}
-	for _, rule := range g.rules {
-		if rule.bypass {
-			continue
-		}
-		for _, path := range readings {
-			if couldMatch(rule.match, reading(r, path)) {
-				all = append(all, rule.options)
-				break
-			}
+	for _, rule := range g.asking() {
+		if slices.ContainsFunc(readings, func(path string) bool { return couldMatch(rule.match, reading(r, path)) }) {
+			rules = append(rules, rule)
 		}
 	}
-	return all
+	return rules
+}
+
+// asking are the rules that ask for something.
+func (g *Guard) asking() []guardRule {
+	return slices.DeleteFunc(slices.Clone(g.rules), func(r guardRule) bool { return r.bypass })
 }
 
 // allOptions are those of every rule that asks for something.
 func (g *Guard) allOptions() []access.Options {
 	var all []access.Options
-	for _, rule := range g.rules {
-		if !rule.bypass {
-			all = append(all, rule.options)
-		}
+	for _, rule := range g.asking() {
+		all = append(all, rule.options)
 	}
 	return all
 }
