@@ -36,8 +36,13 @@ func TestEveryDenialHasItsReason(t *testing.T) {
 	t.Parallel()
 	office := [][]netip.Prefix{ranges("192.0.2.0/24")}
 	for _, o := range []Options{
-		{}, {Allow: []Term{{Group, "ops"}}}, {Deny: []Term{{Account, "ann"}}}, {Deny: []Term{{EmailDomain, "x.example"}}},
-		{Networks: office}, {Networks: office, Deny: []Term{{Group, "ops"}}}, {Allow: []Term{{Account, "ann"}}, Deny: []Term{{Group, "guests"}}},
+		{},
+		{Allow: []Term{{Group, "ops"}}},
+		{Deny: []Term{{Account, "ann"}}},
+		{Deny: []Term{{EmailDomain, "x.example"}}},
+		{Networks: office},
+		{Networks: office, Deny: []Term{{Group, "ops"}}},
+		{Allow: []Term{{Account, "ann"}}, Deny: []Term{{Group, "guests"}}},
 	} {
 		for _, p := range []Person{{Name: "ann"}, {Name: "bob", Groups: []string{"ops"}, Email: "bob@x.example"}, {Name: "eve", Email: "e@x@y", Groups: []string{"guests"}}} {
 			for _, from := range []string{"192.0.2.1", "203.0.113.1"} {
