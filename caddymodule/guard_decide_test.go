@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -114,6 +115,16 @@ func TestReportOnlyLetsEverythingThrough(t *testing.T) {
 		}
 		contains(t, g.logged(), `"why":"`+name+`"`)
 	}
+	g.guarded("report_only on\nnetwork 192.0.2.0/24")
+	if got := g.get("app.example.com", "/", cookie, header("X-Forwarded-For", "203.0.113.9")); !got.reached() {
+		t.Errorf("from elsewhere: %d", got.status)
+	}
+	contains(t, g.logged(), `"why":"network"`)
+	g.guarded("report_only on\nreauthenticate 15m\nrule /ops* {\nallow group nobody\n}")
+	if got := g.get("app.example.com", "/", g.proved(nil, session.LevelSecondFactor, time.Hour, time.Hour, "app.example.com")); !got.reached() {
+		t.Errorf("proofs too old: %d", got.status)
+	}
+	contains(t, g.logged(), `"why":"needs proofs of the last 15m0s"`)
 	if got := g.get("app.example.com", "/ops", cookie); !got.reached() {
 		t.Errorf("not allowed: %d", got.status)
 	}
