@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -42,8 +44,17 @@ func TestRealAppsWorkBehindTheGateway(t *testing.T) {
 	t.Run("Jupyter", func(t *testing.T) { jupyterWorks(t, a, alice, bob) })
 	t.Run("Radicale", func(t *testing.T) { radicaleWorks(t, a, alice, bob) })
 	t.Run("Chromium", func(t *testing.T) { realPagesWork(t, a, alice, password, key) })
+	t.Run("Jupyter, ended", func(t *testing.T) { kernelEndsWithTheSession(t, a, alice) })
 	noPanic(t, a.gateway)
 }
+
+// basic shows a key as a password.
+func basic(user, key string) header {
+	return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+key))
+}
+
+// host is a host with the port that it is reached by.
+func (a *realApps) host(name string) string { return strings.TrimPrefix(a.URL(name, ""), "https://") }
 
 // expectProblem fails where a program is told anything but that it has to
 // sign in.
@@ -116,6 +127,28 @@ func prometheusWorks(t *testing.T, a *realApps, alice, bob *client) {
 	if n := asked(api); n != before+2 {
 		t.Errorf("Prometheus was asked %d times, not twice", n-before)
 	}
+	made, bobs := addKey(t, a.gateway, "alice", "--name", "Grafana", "--host", a.host(prometheusHost), "--path", "/api/v1", "--method", "GET", "--method", "POST").Secret, addKey(t, a.gateway, "bob", "--name", "Grafana").Secret
+	for _, row := range []struct {
+		what, path, user, key string
+		status                int
+		says                  string
+	}{
+		{"the API by key", query, "", made, http.StatusOK, a.Prometheus},
+		{"as a password", query, "alice", made, http.StatusOK, a.Prometheus},
+		{"as another's password", query, "bob", made, http.StatusUnauthorized, "api_key_wrong"},
+		{"a wrong key", query, "", made[:len(made)-1], http.StatusUnauthorized, "api_key_wrong"},
+		{"a key of somebody out of the group", query, "", bobs, http.StatusForbidden, "api_key_not_allowed"},
+		{"beyond the key's paths", "/api/v2/x", "", made, http.StatusForbidden, "api_key_not_allowed"},
+		{"the pages by key", "/graph", "", made, http.StatusUnauthorized, "sign_in_required"},
+	} {
+		authorization := bearer(row.key)
+		if row.user != "" {
+			authorization = basic(row.user, row.key)
+		}
+		if got := out.Get(row.path, append(slices.Clone(asProgram), authorization)...); got.Status != row.status || !strings.Contains(got.Body, row.says) {
+			t.Errorf("%s: %d %.200q", row.what, got.Status, got.Body)
+		}
+	}
 	if got := out.Get("/-/healthy", asProgram...); got.Status != http.StatusOK || !strings.Contains(got.Body, "Prometheus") {
 		t.Errorf("the health address that is open: %d %q", got.Status, got.Body)
 	}
@@ -156,6 +189,29 @@ func jupyterWorks(t *testing.T, a *realApps, alice, bob *client) {
 	}
 }
 
+// kernelEndsWithTheSession: who signs out has no kernel any more, and the kernel
+// itself goes on.
+func kernelEndsWithTheSession(t *testing.T, a *realApps, alice *client) {
+	in := func(path string) string { return a.URL(jupyterHost, path) }
+	got := alice.Do(http.MethodPost, in("/api/kernels"), nil, append(asProgram, "X-XSRFToken: "+alice.jarCookie(jupyterHost, "_xsrf"))...)
+	var kernel struct{ ID string }
+	if err := json.Unmarshal([]byte(got.Body), &kernel); err != nil || got.Status != http.StatusCreated {
+		t.Fatalf("a kernel: %d %.200q, %v", got.Status, got.Body, err)
+	}
+	ws, connection := openKernel(t, a.gateway, alice, "/api/kernels/"+kernel.ID+"/channels")
+	defer connection.Close()
+	if _, err := a.Run("", "session", "end", "--account", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	_ = connection.SetDeadline(time.Now().Add(2 * time.Second))
+	if code := closeCode(ws); code != 1008 {
+		t.Errorf("closed with %d", code)
+	}
+	if kernels := direct(t, "http://"+a.Jupyter+"/api/kernels"); !strings.Contains(kernels, kernel.ID) {
+		t.Errorf("the kernel ended too: %s", kernels)
+	}
+}
+
 // jarCookie is the value of an app's own cookie.
 func (c *client) jarCookie(host, name string) string {
 	c.t.Helper()
@@ -168,9 +224,8 @@ func (c *client) jarCookie(host, name string) string {
 	return ""
 }
 
-// execute runs code in a Jupyter kernel over its WebSocket, and returns the
-// result (Jupyter's messaging protocol 5.3).
-func execute(t testing.TB, g *gateway, c *client, channels, code string) string {
+// openKernel opens a kernel's WebSocket.
+func openKernel(t testing.TB, g *gateway, c *client, channels string) (*websocket.Conn, net.Conn) {
 	t.Helper()
 	config, err := websocket.NewConfig(strings.Replace(g.URL(jupyterHost, channels), "https:", "wss:", 1), g.URL(jupyterHost, ""))
 	if err != nil {
@@ -178,14 +233,22 @@ func execute(t testing.TB, g *gateway, c *client, channels, code string) string 
 	}
 	config.Header.Set("Cookie", strings.TrimPrefix(strings.TrimSpace(c.cookieLine(jupyterHost)), "Cookie: "))
 	connection := g.connect(t, jupyterHost)
-	defer connection.Close()
 	ws, err := websocket.NewClient(config, connection)
 	if err != nil {
 		t.Fatalf("the WebSocket: %v", err)
 	}
+	return ws, connection
+}
+
+// execute runs code in a Jupyter kernel over its WebSocket, and returns the
+// result (Jupyter's messaging protocol 5.3).
+func execute(t testing.TB, g *gateway, c *client, channels, code string) string {
+	t.Helper()
+	ws, connection := openKernel(t, g, c, channels)
+	defer connection.Close()
 	_ = connection.SetDeadline(time.Now().Add(30 * time.Second)) // a kernel takes its time to start
 	type fields map[string]any
-	err = websocket.JSON.Send(ws, fields{
+	err := websocket.JSON.Send(ws, fields{
 		"channel": "shell", "parent_header": fields{}, "metadata": fields{}, "buffers": []any{},
 		"header":  fields{"msg_id": "1", "session": "1", "username": "alice", "version": "5.3", "msg_type": "execute_request", "date": time.Now().UTC().Format(time.RFC3339)},
 		"content": fields{"code": code, "silent": false, "store_history": false, "user_expressions": fields{}, "allow_stdin": false},
@@ -250,6 +313,24 @@ func radicaleWorks(t *testing.T, a *realApps, alice, bob *client) {
 	} {
 		if got := do(row.c, row.method, row.path, row.body, "Depth: 1"); got.Status != row.status || !strings.Contains(got.Body, row.says) {
 			t.Errorf("%s: %s %s: %d %.300q", row.what, row.method, row.path, got.Status, got.Body)
+		}
+	}
+	// A program with a key, which knows no page.
+	phone := newClient(t, a.gateway, calendarHost)
+	made := addKey(t, a.gateway, "alice", "--name", "Phone", "--host", a.host(calendarHost)).Secret
+	for _, row := range []struct {
+		what, user, path string
+		more             []header
+		status           int
+		says             string
+	}{
+		{"by key", "alice", "/alice/work/1.ics", nil, 200, "Castle tour"},
+		{"with a forged name", "alice", "/alice/work/1.ics", []header{"X-Remote-User: bob"}, 200, "Castle tour"},
+		{"by another name", "bob", "/alice/work/1.ics", nil, 401, "api_key_wrong"},
+		{"somebody else's", "alice", "/bob/", nil, 403, ""},
+	} {
+		if got := do(phone, "GET", row.path, "", append(row.more, basic(row.user, made))...); got.Status != row.status || !strings.Contains(got.Body, row.says) {
+			t.Errorf("%s: %d %.300q", row.what, got.Status, got.Body)
 		}
 	}
 	// Forged names. WSGI, which Radicale is behind, takes them all for one.
