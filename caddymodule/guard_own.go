@@ -21,19 +21,26 @@ func (v *guardVisit) serveOwn() error {
 	if earlyData(v.r) {
 		return v.refuseEarly()
 	}
+	if path == watchPath {
+		return v.serveWatch()
+	}
 	if !v.app.engine.ready.Load() {
 		return v.refuseUnavailable(errNotReady, access.Classify(v.r))
 	}
 	r := v.r.Clone(v.r.Context())
 	r.URL = v.original
 	switch {
+	case path == sessionPath:
+		return v.serveSession()
+	case path == resumePath && readMethod(r.Method):
+		return v.serveResume()
 	case v.app.Portal == "":
 		if path == "" {
 			path = "/"
 		}
 		v.app.web.Serve(v.w, r, v.arrival, path)
 		return nil
-	case path == "/callback" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+	case path == "/callback" && readMethod(r.Method):
 		v.app.web.ServeCallback(v.w, r, v.arrival)
 		return nil
 	case path == "/sign-out":
