@@ -203,9 +203,21 @@ func (v *guardVisit) outside(options []access.Options) bool {
 	return slices.ContainsFunc(options, func(o access.Options) bool { return !o.Inside(v.address) })
 }
 
-// entry finds the session that the request's cookie proves; nil with
-// session.ErrNotFound when it proves none.
+// entry finds the session that the request's cookie proves, and uses it; nil
+// with session.ErrNotFound when it proves none.
 func (v *guardVisit) entry() (*session.Entry, error) {
+	entry, err := v.find()
+	if err != nil {
+		return nil, err
+	}
+	if err := v.app.engine.reader.Use(v.r.Context(), entry); err != nil {
+		return nil, err
+	}
+	return entry, nil
+}
+
+// find is entry, without the session being used by it or looked at for idleness.
+func (v *guardVisit) find() (*session.Entry, error) {
 	text := v.arrival.Jar().Get(v.r, session.CookieApp)
 	if text == "" {
 		return nil, session.ErrNotFound
@@ -220,9 +232,6 @@ func (v *guardVisit) entry() (*session.Entry, error) {
 	}
 	if entry.Provider != "" && !v.app.hasProvider(entry.Provider) {
 		return nil, session.ErrNotFound // nobody answers for them any more
-	}
-	if err := e.reader.Use(v.r.Context(), entry); err != nil {
-		return nil, err
 	}
 	return entry, nil
 }

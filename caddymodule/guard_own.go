@@ -25,13 +25,20 @@ func (v *guardVisit) serveOwn() error {
 		v.app.serveKeySet(v.w, v.r)
 		return nil
 	}
+	if path == watchPath {
+		return v.serveWatch()
+	}
 	if !v.app.engine.ready.Load() {
 		return v.refuseUnavailable(errNotReady, access.Classify(v.r))
 	}
 	r := v.r.Clone(v.r.Context())
 	r.URL = v.original
 	switch {
-	case path == "/resume" && r.Method == http.MethodPost:
+	case path == sessionPath:
+		return v.serveSession()
+	case path == resumePath && readMethod(r.Method):
+		return v.serveResume()
+	case path == resumePath && r.Method == http.MethodPost:
 		v.app.web.ServeResume(v.w, r, v.arrival)
 		return nil
 	case v.app.Portal == "":
@@ -40,7 +47,7 @@ func (v *guardVisit) serveOwn() error {
 		}
 		v.app.web.Serve(v.w, r, v.arrival, path)
 		return nil
-	case path == "/callback" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+	case path == "/callback" && readMethod(r.Method):
 		v.app.web.ServeCallback(v.w, r, v.arrival)
 		return nil
 	case path == "/sign-out":

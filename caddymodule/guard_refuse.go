@@ -42,7 +42,13 @@ func (v *guardVisit) refuseSignedOut(kind access.RequestKind, needs demand) erro
 		return nil
 	}
 	v.corsHeaders()
-	if needs.renew {
+	return v.problemSignedOut(needs.renew)
+}
+
+// problemSignedOut is refuseSignedOut for a program; renew says that the proofs
+// are good but too old.
+func (v *guardVisit) problemSignedOut(renew bool) error {
+	if renew {
 		return v.problem(http.StatusUnauthorized, "proof_too_old", "Confirm that it is you to continue")
 	}
 	return v.problem(http.StatusUnauthorized, "sign_in_required", "Sign in to continue")

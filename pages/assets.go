@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-//go:embed assets/style.css assets/script.js assets/icon.svg
+//go:embed assets/style.css assets/script.js assets/icon.svg assets/watch.js
 var assetFiles embed.FS
 
 // asset is one file, under a name that changes with its content.

@@ -32,7 +32,7 @@ func usedKeys(t *testing.T) map[string]bool {
 			used[string(m[1])] = true
 		}
 	}
-	for _, name := range []string{"keys.go", "funcs.go", "problems.go", "when.go", "support.go", "codes.go", "phone.go", "messages.go", "security.go", "letter.go", "mailadvice.go"} {
+	for _, name := range []string{"keys.go", "funcs.go", "problems.go", "when.go", "support.go", "codes.go", "phone.go", "messages.go", "security.go", "letter.go", "mailadvice.go", "watch.go"} {
 		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -162,6 +162,7 @@ func fixtures(w sample) []fixture {
 		{"formsent", FormSent{Frame{Base: w.portal}, w.app, "https://" + w.host + "/"}, nil, nil},
 		{"wrongnetwork", WrongNetwork{Frame{Base: w.portal, RequestID: "8f3a2c"}, w.app, "2001:db8:1234:5678:90ab:cdef:1234:5678"}, nil, nil},
 		{"framed", FrameSignIn{Frame{Base: w.portal}, w.app, "https://login.example.com/sign-in?wish=x"}, nil, nil},
+		{"backtotab", BackToTab{Frame{Base: w.portal}, w.app}, nil, nil},
 		{"misdirected-host", Misdirected{Frame: flow, Kind: MisdirectedHost, Host: w.host}, nil, nil},
 		{"misdirected-insecure", Misdirected{flow, MisdirectedInsecure, "box.lan:8080", "https://box.lan/", 8080}, nil, nil},
 		{"cookies", CookiesBlocked{flow, ""}, nil, nil},

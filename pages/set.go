@@ -39,6 +39,7 @@ type language struct {
 	catalogue *catalogue
 	support   rich
 	pages     map[string]*template.Template
+	watch     script
 }
 
 // New parses all templates and catalogues.
@@ -65,6 +66,9 @@ func New(brand Brand) (*Set, error) {
 		}
 		if l.pages, err = l.parse(); err != nil {
 			return nil, fmt.Errorf("pages in %s: %w", lang, err)
+		}
+		if l.watch, err = l.watchScript(); err != nil {
+			return nil, fmt.Errorf("watch.js in %s: %w", lang, err)
 		}
 		if err := l.checkMail(); err != nil {
 			return nil, fmt.Errorf("catalogue %s: %w", lang, err)

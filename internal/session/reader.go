@@ -107,22 +107,12 @@ func (r *Reader) newestUse(ctx context.Context, s Session) (time.Time, error) {
 	return used, nil
 }
 
-// Use records that a request used the session, once a minute in the store. A
-// remembered entry that was idle too long here may have been used on another
-// node: the store decides. ErrNotFound when it ended by idleness.
+// Use records that a request used the session, once a minute in the store.
+// ErrNotFound when it ended by idleness.
 func (r *Reader) Use(ctx context.Context, e *Entry) error {
 	now := r.Now()
-	if now.Sub(e.Used()) > e.Idle {
-		used, err := r.Activity.LastUsed(ctx, e.Session)
-		if err != nil {
-			return err
-		}
-		if now.Sub(used) > e.Idle {
-			if err := r.Sessions.EndSession(ctx, e.Session); err != nil {
-				return err
-			}
-			return ErrNotFound
-		}
+	if err := r.endIdle(ctx, e, now); err != nil {
+		return err
 	}
 	e.MarkUsed(now)
 	if e.DueTouch(now) {
@@ -134,4 +124,27 @@ func (r *Reader) Use(ctx context.Context, e *Entry) error {
 // touch writes a use. It is kept for longer than it can matter.
 func (r *Reader) touch(ctx context.Context, id ID, at time.Time, idle time.Duration) error {
 	return r.Activity.Touch(ctx, id, at, idle+2*touchEvery)
+}
+
+// Peek is Use for a request that only asks whether the session is still there:
+// it records nothing, so that asking again and again does not keep it alive.
+func (r *Reader) Peek(ctx context.Context, e *Entry) error { return r.endIdle(ctx, e, r.Now()) }
+
+// endIdle ends a session that was idle for too long. A remembered entry that
+// was not used here may have been used on another node: the store decides.
+func (r *Reader) endIdle(ctx context.Context, e *Entry, now time.Time) error {
+	if now.Sub(e.Used()) <= e.Idle {
+		return nil
+	}
+	used, err := r.Activity.LastUsed(ctx, e.Session)
+	if err != nil {
+		return err
+	}
+	if now.Sub(used) <= e.Idle {
+		return nil
+	}
+	if err := r.Sessions.EndSession(ctx, e.Session); err != nil {
+		return err
+	}
+	return ErrNotFound
 }
