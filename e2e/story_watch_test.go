@@ -128,7 +128,7 @@ func TestSinglePageAppOutlivesItsSession(t *testing.T) {
 	beside := b.Tab()
 	beside.Open(b.eval(inBar + `("a").href`))
 	signIn(beside, "/sallyport/resume")
-	if beside.Heading() != "You are signed in" {
+	if beside.Heading() != "You are signed in again" {
 		t.Errorf("the new tab ends at %s", beside.describe())
 	}
 	b.eval(`window.dispatchEvent(new Event("focus")) && "came back"`)

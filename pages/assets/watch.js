@@ -61,7 +61,7 @@
     if (!ended) {
       hide();
       window.dispatchEvent(new Event('sallyport:signed-in'));
-    } else if (window.dispatchEvent(new Event('sallyport:signed-out', { cancelable: true }))) show();
+    } else if (window.dispatchEvent(new Event('sallyport:signed-out', { cancelable: true })) && 'adoptedStyleSheets' in document) show();
   }
 
   function add(to, name, text) {
