@@ -1,11 +1,15 @@
 package caddymodule
 
 import (
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 )
@@ -30,10 +34,12 @@ func explainRequest(o *operation, said explainArguments) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, g := range o.app.guards {
-		if g.covers(s.host) {
-			return g.explain(s), nil
-		}
+	g, open, err := o.app.siteOf(s)
+	if err != nil {
+		return nil, err
+	}
+	if g != nil && g.covers(s.host) {
+		return g.explain(s), nil
 	}
 	if u, err := url.Parse(o.app.Portal); err == nil && o.app.Portal != "" && strings.EqualFold(u.Host, s.host) {
 		return nil, refuseValue("%s is the portal: all its pages are Sallyport's own", s.host)
@@ -43,6 +49,9 @@ func explainRequest(o *operation, said explainArguments) (any, error) {
 		hosts = append(hosts, g.reach...)
 	}
 	slices.Sort(hosts)
+	if open {
+		return nil, refuse(http.StatusConflict, "nothing guards %s: its site has no `sallyport`, and everybody reaches what it serves", s.host)
+	}
 	return nil, refuse(http.StatusNotFound, "no site that Sallyport guards has the host %q; there are %s", said.Host, strings.Join(slices.Compact(hosts), ", "))
 }
 
@@ -95,4 +104,65 @@ func (o *operation) supposeAccount(s *supposed, name string) error {
 		s.methods = o.app.machine.Offered(a, fs)
 	}
 	return err
+}
+
+// siteOf finds the guard that a request meets, as Caddy takes it through its
+// routes. open: there is a site for it, and no guard in it.
+func (a *App) siteOf(s supposed) (g *Guard, open bool, err error) {
+	held, err := a.ctx.AppIfConfigured("http")
+	if err != nil || held == nil {
+		return nil, false, err
+	}
+	servers := held.(*caddyhttp.App).Servers
+	port := 443
+	if _, text := splitHost(s.host); text != "" {
+		port, _ = strconv.Atoi(text)
+	}
+	there := func(server *caddyhttp.Server) bool { return slices.Contains(portsOf(server.Listen), port) }
+	// Behind another proxy the port is that one's, and any server may be meant.
+	anywhere := !slices.ContainsFunc(slices.Collect(maps.Values(servers)), there)
+	for _, name := range slices.Sorted(maps.Keys(servers)) {
+		if !anywhere && !there(servers[name]) {
+			continue
+		}
+		g, done, matched := guardOn(servers[name].Routes, s.request())
+		if g != nil {
+			return g, false, nil
+		}
+		open = open || done || matched
+	}
+	return nil, open, nil
+}
+
+// guardOn finds the first guard that a request meets on its way through routes.
+// done: it goes no further. matched: it met a handler.
+func guardOn(routes caddyhttp.RouteList, r *http.Request) (g *Guard, done, matched bool) {
+	groups := map[string]bool{}
+	for _, route := range routes {
+		if route.Group != "" && groups[route.Group] {
+			continue
+		}
+		if is, err := route.MatcherSets.AnyMatchWithError(r); err != nil || !is {
+			continue
+		}
+		groups[route.Group] = true
+		for _, h := range route.Handlers {
+			switch h := h.(type) {
+			case *Guard:
+				return h, true, true
+			case *caddyhttp.Subroute:
+				within, end, met := guardOn(h.Routes, r)
+				if within != nil || end {
+					return within, true, true
+				}
+				matched = matched || met
+			default:
+				matched = true
+			}
+		}
+		if route.Terminal {
+			return nil, true, true
+		}
+	}
+	return nil, false, matched
 }

@@ -99,7 +99,7 @@ func (v *guardVisit) serve() error {
 		return v.refuseHost()
 	case v.owns(v.original.Path):
 		return v.serveOwn()
-	case r.Method == http.MethodTrace || r.Method == "TRACK" || r.Method == http.MethodConnect && !isExtendedConnect(r):
+	case refusedMethod(r):
 		return v.refuseMethod()
 	}
 	return v.guard()
@@ -127,6 +127,11 @@ func (v *guardVisit) owns(path string) bool {
 		v.app.Portal == "" && (path == web.ChangePasswordPath || path == web.NoSuchPath)
 }
 
+// refusedMethod reports a method that no app is to see.
+func refusedMethod(r *http.Request) bool {
+	return r.Method == http.MethodTrace || r.Method == "TRACK" || r.Method == http.MethodConnect && !isExtendedConnect(r)
+}
+
 func isExtendedConnect(r *http.Request) bool {
 	return r.Method == http.MethodConnect && access.Classify(r) == access.WebSocket
 }
@@ -147,51 +152,69 @@ type guardVisit struct {
 	provider string      // that the key's owner belongs to
 }
 
-// guard decides. A bypass never asks anyone to sign in, and sets the identity
-// of who is signed in anyway.
+// guard decides, and carries it out. A bypass never asks anyone to sign in, and
+// sets the identity of who is signed in anyway.
 func (v *guardVisit) guard() error {
-	options, bypass := v.asks(v.r)
-	v.asked, v.bypass = options, bypass
+	v.asked, v.bypass = v.asks(v.r)
 	kind := access.Classify(v.r)
-	if !bypass && access.AsksForKeys(options) {
+	if !v.bypass && access.AsksForKeys(v.asked) {
 		if shown, is := showsKey(v.r.Header); is {
-			return v.byKey(shown, options, kind)
+			return v.byKey(shown, v.asked, kind)
 		}
 	}
 	entry, err := v.entry()
-	if bypass {
-		if kind == access.WebSocket && !v.originAllowed() {
-			entry = nil // a foreign page opened it: it is nobody's
-		}
-		return v.pass(entry)
+	d := v.decide(kind, entry, err)
+	switch {
+	case d.passes:
+		return v.pass(d.as)
+	case d.why == "":
+		return d.answer()
 	}
-	if err != nil && !errors.Is(err, session.ErrNotFound) {
-		return v.report("store unavailable", func() error { return v.refuseUnavailable(err, kind) })
-	}
-	if earlyData(v.r) && (unsafeMethod(v.r.Method) || slices.ContainsFunc(options, access.Options.Networked)) {
-		return v.report("early data", v.refuseEarly)
-	}
-	if v.outside(options) {
-		return v.report("network", func() error { return v.refuseNetwork(kind) })
-	}
-	if kind == access.Preflight {
+	return v.report(d.why, d.answer)
+}
+
+// decision is what becomes of a request.
+type decision struct {
+	passes bool
+	as     *session.Entry // whom the app is told of, nil for nobody
+	// why it is refused; "" for an answer that is none.
+	why    string
+	answer func() error
+}
+
+// decide tells what becomes of a request with the session that it proves, nil
+// for none, or err where that is not known. It has no effect of its own: explain
+// asks it too.
+func (v *guardVisit) decide(kind access.RequestKind, entry *session.Entry, err error) decision {
+	foreign := kind == access.WebSocket && !v.originAllowed()
+	refused := func(why string, answer func() error) decision { return decision{why: why, answer: answer} }
+	switch {
+	case v.bypass && foreign: // it is nobody's
+		return decision{passes: true}
+	case v.bypass:
+		return decision{passes: true, as: entry}
+	case err != nil && !errors.Is(err, session.ErrNotFound):
+		return refused("store unavailable", func() error { return v.refuseUnavailable(err, kind) })
+	case earlyData(v.r) && (unsafeMethod(v.r.Method) || slices.ContainsFunc(v.asked, access.Options.Networked)):
+		return refused("early data", v.refuseEarly)
+	case v.outside(v.asked):
+		return refused("network", func() error { return v.refuseNetwork(kind) })
+	case kind == access.Preflight:
 		return v.preflight()
+	case foreign:
+		return refused("websocket origin", v.refuseOrigin)
+	case entry == nil:
+		return refused("not signed in", func() error { return v.refuseSignedOut(kind, needed(v.asked)) })
 	}
-	if kind == access.WebSocket && !v.originAllowed() {
-		return v.report("websocket origin", v.refuseOrigin)
-	}
-	if entry == nil {
-		return v.report("not signed in", func() error { return v.refuseSignedOut(kind, needed(options)) })
-	}
-	d := access.DecideAll(options, v.visitor(entry))
+	d := access.DecideAll(v.asked, v.visitor(entry))
 	switch {
 	case d.Allowed:
-		return v.pass(entry)
+		return decision{passes: true, as: entry}
 	case d.Denied != access.NotDenied:
-		return v.report("not allowed", func() error { return v.refuseDenied(entry, kind) })
+		return refused("not allowed", func() error { return v.refuseDenied(entry, kind) })
 	}
-	return v.report("needs "+d.Need(), func() error {
-		needs := needed(options)
+	return refused("needs "+d.Need(), func() error {
+		needs := needed(v.asked)
 		needs.renew, needs.of = d.NeedFresh > 0, entry.Account.ID
 		return v.refuseSignedOut(kind, needs)
 	})

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -93,6 +92,7 @@ func (s supposed) request() *http.Request {
 // explain tells what the guard would do. It asks the very functions that decide.
 func (g *Guard) explain(s supposed) explanation {
 	r := s.request()
+	access.StripRequest(r, g.names, false)
 	v := &guardVisit{Guard: g, r: r, original: s.path, address: s.address, arrival: web.Arrival{Secure: true, Host: s.host, Client: s.address}}
 	x := explanation{
 		Host: s.host, Site: v.title(), Where: g.Source[""], ReportOnly: g.ReportOnly, Method: s.method, Path: s.path.RequestURI(),
@@ -100,8 +100,12 @@ func (g *Guard) explain(s supposed) explanation {
 	if s.of != nil {
 		x.Account, x.Groups = s.of.Name, s.of.Groups
 	}
-	if v.owns(s.path.Path) {
+	switch {
+	case v.owns(s.path.Path):
 		x.Verdict, x.Why = verdictOwnPath, "paths below "+web.OwnPrefix+" are Sallyport's own"
+		return x
+	case refusedMethod(r):
+		x.Verdict, x.Why = verdictDenied, s.method+" is answered with 405"
 		return x
 	}
 	x.Ambiguous = access.Ambiguous(r.URL.EscapedPath())
@@ -116,48 +120,65 @@ func (g *Guard) explain(s supposed) explanation {
 	if site {
 		x.Asked = append(x.Asked, explainedRule{0, g.Source[""], g.site.Lines()})
 	}
-	options, bypass := g.asks(r)
-	if bypass {
-		x.Verdict, x.Why = verdictBypass, "the app gets it whoever asks"
-		x.Headers = v.headersOf(s)
-		return x
-	}
-	x.decide(v, options, s)
+	v.asked, v.bypass = g.asks(r)
+	entry := s.session()
+	x.tell(v, v.decide(access.Classify(r), entry, nil), s)
 	return x
 }
 
-// decide tells what comes of the options for who asks.
-func (x *explanation) decide(v *guardVisit, options []access.Options, s supposed) {
-	now := time.Now()
-	who := access.Visitor{Level: session.LevelSecondFactor, PasswordAt: now, FactorAt: now, Client: s.address, Now: now}
-	need := needed(options)
-	if s.of == nil {
-		x.Verdict, x.SignIn = verdictSignIn, need.words(v.app, s)
-		if v.outside(options) {
-			x.Verdict, x.Why, x.SignIn = verdictDenied, options[slices.IndexFunc(options, func(o access.Options) bool { return !o.Inside(s.address) })].WhyDenied(who), nil
-		}
-		return
+// session is what the one who asks would have, if they proved everything just
+// now; nil for nobody, and for an account that has none.
+func (s supposed) session() *session.Entry {
+	if s.of == nil || s.of.Disabled || !s.of.Locked.IsZero() {
+		return nil
 	}
-	who.Person = personOf(*s.of, s.provider)
-	d := access.DecideAll(options, who)
+	now := time.Now()
+	return &session.Entry{
+		Account: *s.of, Provider: s.provider,
+		Token: session.Token{Level: session.LevelSecondFactor, PasswordAt: now, FactorAt: now},
+	}
+}
+
+// tell adds what was decided.
+func (x *explanation) tell(v *guardVisit, d decision, s supposed) {
 	switch {
-	case s.of.Disabled:
-		x.Verdict, x.Why = verdictDenied, "the account is disabled"
-	case !s.of.Locked.IsZero():
-		x.Verdict, x.Why = verdictDenied, "the account is locked: its owner said that it was not them"
-	case d.Denied != access.NotDenied:
-		x.Verdict, x.Why = verdictDenied, "rules of two identity providers could both be meant"
-		for _, o := range options {
+	case d.passes && v.bypass:
+		x.Verdict, x.Why, x.Headers = verdictBypass, "the app gets it whoever asks", v.headersOf(d.as)
+	case d.passes && d.as == nil:
+		x.Verdict, x.Why = verdictBypass, "the app gets it whoever asks, and is not told who"
+	case d.passes:
+		x.Verdict, x.SignIn, x.Headers = verdictPasses, needed(v.asked).words(v.app, s), v.headersOf(d.as)
+	case d.why == "":
+		x.Verdict, x.Why = verdictOwnPath, "Sallyport answers it for the app"
+	case d.why == "not signed in" && s.of == nil:
+		x.Verdict, x.SignIn = verdictSignIn, needed(v.asked).words(v.app, s)
+	default:
+		x.Verdict, x.Why = verdictDenied, v.whyDenied(d, s)
+	}
+}
+
+// whyDenied says more of a refusal than its name.
+func (v *guardVisit) whyDenied(d decision, s supposed) string {
+	who := access.Visitor{Client: s.address}
+	if s.of != nil {
+		who.Person = personOf(*s.of, s.provider)
+	}
+	switch {
+	case d.why == "not signed in" && s.of.Disabled:
+		return "the account is disabled"
+	case d.why == "not signed in":
+		return "the account is locked: its owner said that it was not them"
+	case d.why == "network" || d.why == "not allowed":
+		for _, o := range v.asked {
 			if why := o.WhyDenied(who); why != "" {
-				x.Why = why
-				break
+				return why
 			}
 		}
-	case d.NeedProvider != "":
-		x.Verdict, x.Why = verdictDenied, "only who signs in at the identity provider "+d.NeedProvider+" passes, and this account does not"
-	default:
-		x.Verdict, x.SignIn, x.Headers = verdictPasses, need.words(v.app, s), v.headersOf(s)
+		return "rules of two identity providers could both be meant"
+	case strings.HasPrefix(d.why, "needs provider "):
+		return "only who signs in at the identity " + strings.TrimPrefix(d.why, "needs ") + " passes, and this account does not"
 	}
+	return d.why
 }
 
 // words is what a sign-in has to prove, for operators.
@@ -193,17 +214,15 @@ func (d demand) words(app *App, s supposed) (words []string) {
 }
 
 // headersOf are the headers that tell the app who is asking.
-func (v *guardVisit) headersOf(s supposed) (headers []headerOfName) {
-	if s.of == nil {
+func (v *guardVisit) headersOf(e *session.Entry) (headers []headerOfName) {
+	if e == nil {
 		return nil
 	}
 	quiet, off := *v.Guard, false
 	quiet.Assertion = &off // a token is as good as a sign-in
-	r := v.r.Clone(v.r.Context())
-	access.StripRequest(r, v.names, false)
-	(&guardVisit{Guard: &quiet, r: r, arrival: v.arrival}).identify(&session.Entry{Account: *s.of, Provider: s.provider})
+	(&guardVisit{Guard: &quiet, r: v.r, arrival: v.arrival}).identify(e)
 	for _, name := range v.names {
-		if values := r.Header[http.CanonicalHeaderKey(name)]; len(values) > 0 {
+		if values := v.r.Header[http.CanonicalHeaderKey(name)]; len(values) > 0 {
 			headers = append(headers, headerOfName{name, values[0]})
 		}
 	}

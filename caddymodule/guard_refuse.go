@@ -198,19 +198,24 @@ func (v *guardVisit) originAllowed() bool {
 	return len(origins) == 1 && (strings.EqualFold(origins[0], v.arrival.Origin()) || slices.Contains(v.WebSocketOrigins, origins[0]))
 }
 
-// preflight answers for the app, which never sees who asks: a preflight
-// carries no session.
-func (v *guardVisit) preflight() error {
-	if v.CORSPreflight == "pass" {
-		return v.pass(nil)
-	}
-	if !v.originListed() {
-		return v.report("preflight", func() error {
+// preflight decides for the app, which never sees who asks: a preflight carries
+// no session.
+func (v *guardVisit) preflight() decision {
+	switch {
+	case v.CORSPreflight == "pass":
+		return decision{passes: true}
+	case !v.originListed():
+		return decision{why: "preflight", answer: func() error {
 			v.noStore()
 			v.w.WriteHeader(http.StatusForbidden)
 			return nil
-		})
+		}}
 	}
+	return decision{answer: v.allowPreflight}
+}
+
+// allowPreflight answers one of a listed origin.
+func (v *guardVisit) allowPreflight() error {
 	v.noStore()
 	v.corsHeaders()
 	h := v.w.Header()
