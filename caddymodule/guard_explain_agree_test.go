@@ -17,21 +17,11 @@ import (
 // here.
 func (g *gateway) cookieOf(name, provider, host string) change {
 	g.t.Helper()
-	ctx, e, now := context.Background(), started.current().engine, time.Now()
-	a, err := e.durable.AccountByIdentifier(ctx, name)
-	g.must(err)
-	s := session.Session{ID: session.NewID(), Account: a.ID, Created: now, Expires: now.Add(time.Hour), Idle: time.Hour, AMR: []string{"pwd", "otp"}}
-	if provider != "" {
-		s.SSO = &session.SSO{Provider: provider, Entity: "https://idp.example", NameID: name}
-	}
-	c := session.NewCredential(s.ID, a.ID)
-	s.Tokens = []session.Token{{Hash: c.Hash(), Purpose: session.ForApp, Host: host, Level: session.LevelSecondFactor, Issued: now, PasswordAt: now, FactorAt: now}}
-	g.must(e.short.CreateSession(ctx, s))
-	raw, err := c.Marshal()
-	g.must(err)
-	text, err := e.codecs().App.Encode(raw)
-	g.must(err)
-	return header("Cookie", session.Jar{Secure: true}.Name(session.CookieApp)+"="+text)
+	return g.session(name, func(s *session.Session) {
+		if provider != "" {
+			s.SSO = &session.SSO{Provider: provider, Entity: "https://idp.example", NameID: name}
+		}
+	}, host)
 }
 
 // TestExplanationsAgreeWithRequests: each request is explained and then sent.

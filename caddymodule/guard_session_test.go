@@ -128,20 +128,10 @@ func TestPageIsToldWhatItsOwnRuleAsksFor(t *testing.T) {
 // idle gives the cookie of a session of alice's that nobody used for so long.
 func (g *gateway) idle(since time.Duration) change {
 	g.t.Helper()
-	ctx, e, then := context.Background(), started.current().engine, time.Now().Add(-since)
-	a, err := e.durable.AccountByIdentifier(ctx, "alice")
-	g.must(err)
-	s := session.Session{ID: session.NewID(), Account: a.ID, Created: then, Expires: then.Add(24 * time.Hour), Idle: time.Hour}
-	c := session.NewCredential(s.ID, s.Account)
-	s.Tokens = []session.Token{{
-		Hash: c.Hash(), Purpose: session.ForApp, Host: "app.example.com", Level: session.LevelSecondFactor, Issued: then, PasswordAt: then, FactorAt: then,
-	}}
-	g.must(e.short.CreateSession(ctx, s))
-	raw, err := c.Marshal()
-	g.must(err)
-	text, err := e.codecs().App.Encode(raw)
-	g.must(err)
-	return header("Cookie", session.Jar{Secure: true}.Name(session.CookieApp)+"="+text)
+	return g.session("alice", func(s *session.Session) {
+		s.Created = s.Created.Add(-since)
+		s.Expires, s.Tokens[0].Issued = s.Created.Add(24*time.Hour), s.Created
+	}, "app.example.com")
 }
 
 // A tab that is left open asks again and again. That is nobody who is there.

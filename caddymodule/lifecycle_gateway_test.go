@@ -271,21 +271,34 @@ func (g *gateway) signedInAt(sso *session.SSO, level session.Level, hosts ...str
 // ago.
 func (g *gateway) proved(sso *session.SSO, level session.Level, password, factor time.Duration, hosts ...string) change {
 	g.t.Helper()
+	return g.session("alice", func(s *session.Session) {
+		s.SSO = sso
+		for i := range s.Tokens {
+			t := &s.Tokens[i]
+			t.Level, t.PasswordAt, t.FactorAt = level, s.Created.Add(-password), s.Created.Add(-factor)
+		}
+	}, hosts...)
+}
+
+// session makes a session of somebody for hosts, changed, and gives the cookie
+// of the first.
+func (g *gateway) session(name string, change func(*session.Session), hosts ...string) change {
+	g.t.Helper()
 	ctx, e, now := context.Background(), started.current().engine, time.Now()
-	a, err := e.durable.AccountByIdentifier(ctx, "alice")
+	a, err := e.durable.AccountByIdentifier(ctx, name)
 	g.must(err)
 	s := session.Session{
-		ID: session.NewID(), Account: a.ID, Created: now, Expires: now.Add(time.Hour), Idle: time.Hour, AMR: []string{"pwd", "otp"}, SSO: sso,
+		ID: session.NewID(), Account: a.ID, Created: now, Expires: now.Add(time.Hour), Idle: time.Hour, AMR: []string{"pwd", "otp"},
 	}
 	var creds []session.Credential
 	for _, h := range hosts {
 		c := session.NewCredential(s.ID, a.ID)
 		creds = append(creds, c)
 		s.Tokens = append(s.Tokens, session.Token{
-			Hash: c.Hash(), Purpose: session.ForApp, Host: h, Level: level, Issued: now,
-			PasswordAt: now.Add(-password), FactorAt: now.Add(-factor),
+			Hash: c.Hash(), Purpose: session.ForApp, Host: h, Level: session.LevelSecondFactor, Issued: now, PasswordAt: now, FactorAt: now,
 		})
 	}
+	change(&s)
 	g.must(e.short.CreateSession(ctx, s))
 	raw, err := creds[0].Marshal()
 	g.must(err)
