@@ -51,10 +51,11 @@ func (g *Guard) asks(r *http.Request) (all []access.Options, bypass bool) {
 	case !site:
 		return rules[0].alone, rules[0].bypass
 	}
+	all = append(all, g.site) // first: of several providers it is the one to sign in at
 	for _, rule := range rules {
 		all = append(all, rule.options)
 	}
-	return append(all, g.site), false
+	return all, false
 }
 
 // deciding returns the rules that decide on a request: the first that matches,
