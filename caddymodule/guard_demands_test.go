@@ -96,6 +96,41 @@ func TestProxyThatIsNotTrustedIsInNoNetwork(t *testing.T) {
 	contains(t, g.logged(), "list the proxy in `trusted_proxies`")
 }
 
+// A trusted proxy that adds its word to the client's says several addresses:
+// the first is what the client says. And one whose word is not read says none,
+// so that Caddy names the proxy itself.
+func TestNetworkIsNotTheClientsOwnWord(t *testing.T) {
+	g := newGateway(t)
+	g.addAccount()
+	for _, c := range []struct {
+		name, options string
+		headers       change
+		want          int
+	}{
+		{"one address", "", header("X-Forwarded-For", "127.0.0.9"), 401},
+		{"one with a port", "", header("X-Forwarded-For", "127.0.0.9:4711"), 401},
+		{"no proxy between", "", header(), 401},
+		{"made up, and the proxy's word", "", header("X-Forwarded-For", "127.0.0.9, 203.0.113.9"), 403},
+		{"in two lines", "", header("X-Forwarded-For", "127.0.0.9", "X-Forwarded-For", "203.0.113.9"), 403},
+		{"by Forwarded, which Caddy does not read", "", header("Forwarded", "for=203.0.113.9"), 403},
+		{"by X-Real-IP, which Caddy does not read here", "", header("X-Real-IP", "203.0.113.9"), 403},
+		{"no address", "", header("X-Forwarded-For", "unknown"), 403},
+		{"made up, where the last counts", "trusted_proxies_strict", header("X-Forwarded-For", "127.0.0.9, 203.0.113.9"), 403},
+		{"made up, where the last counts, from inside", "trusted_proxies_strict", header("X-Forwarded-For", "203.0.113.9, 127.0.0.9"), 401},
+		{"made up beside what is no address", "trusted_proxies_strict", header("X-Forwarded-For", "127.0.0.9, unknown"), 403},
+		{"by the header that is named", "client_ip_headers X-Real-IP X-Forwarded-For", header("X-Real-IP", "127.0.0.9", "X-Forwarded-For", "127.0.0.9, 203.0.113.9"), 401},
+		{"by the header that is named, from outside", "client_ip_headers X-Real-IP X-Forwarded-For", header("X-Real-IP", "203.0.113.9", "X-Forwarded-For", "127.0.0.9"), 403},
+	} {
+		g.mustLoad(strings.Replace(g.global(""), "static 127.0.0.1/32", "static 127.0.0.1/32\n"+c.options, 1) +
+			g.site("localhost", "sallyport {\nnetwork 127.0.0.0/8\n}\n"+g.proxy()))
+		g.waitReady(g.here())
+		if got := g.get(g.here(), "/", c.headers); got.status != c.want || got.reached() {
+			t.Errorf("%s: %d, want %d", c.name, got.status, c.want)
+		}
+	}
+	contains(t, g.logged(), "say `trusted_proxies_strict`")
+}
+
 // SPEC A1: each factor that the rule asks for, proved within that time.
 func TestRuleThatAsksForNewProofs(t *testing.T) {
 	g := newGateway(t)

@@ -53,7 +53,7 @@ func (v *guardVisit) byKey(shown shownKey, all []access.Options, kind access.Req
 // present rights and its own are both bounds.
 func (v *guardVisit) keyDenied(e *session.Entry, all []access.Options) string {
 	switch {
-	case !access.KeyReaches(e.APIKey.Scope, v.arrival.Host, v.r.Method, v.r.URL.EscapedPath()):
+	case !access.KeyReaches(e.APIKey.Scope, v.arrival.Host, access.Methods(v.r), v.r.URL.EscapedPath()):
 		return "outside its hosts, paths or methods"
 	case !access.DecideKey(all, v.keyVisitor(e)).Allowed:
 		return "its owner may not open this with a key"

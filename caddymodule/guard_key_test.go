@@ -111,6 +111,11 @@ func TestKeyOpensWhatItsOwnerMayWhereKeysAreTaken(t *testing.T) {
 		{"beyond its method", "/api/items", []change{bearer(narrow), method("POST")}, 403, ""},
 		{"beyond its paths", "/api/itemsx", []change{bearer(narrow)}, 403, ""},
 		{"beyond its hosts", "/api/x", []change{bearer(elsewhere)}, 403, ""},
+		{"another method than it seems", "/api/items", []change{bearer(narrow), header("X-HTTP-Method-Override", "DELETE")}, 403, ""},
+		{"another method, in other words", "/api/items", []change{bearer(narrow), header("x-http-method", "DELETE")}, 403, ""},
+		{"one of several methods", "/api/items", []change{bearer(narrow), header("X-Method-Override", "GET", "X-Method-Override", "put")}, 403, ""},
+		{"its own method, twice", "/api/items", []change{bearer(narrow), header("X-HTTP-Method-Override", "get")}, 200, ""},
+		{"any method, in any way", "/api/items", []change{bearer(all), header("X-HTTP-Method-Override", "DELETE")}, 200, ""},
 		{"a path of two meanings", "/api/items/..%2f..%2fops", []change{bearer(narrow)}, 403, ""},
 		{"and with every right", "/api/..%2fops", []change{bearer(all)}, 403, ""}, // the site takes none
 		{"expired", "/api/x", []change{bearer(expired)}, 401, ""},

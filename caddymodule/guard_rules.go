@@ -51,7 +51,7 @@ func (g *Guard) asks(r *http.Request) (all []access.Options, bypass bool) {
 	case !site:
 		return rules[0].alone, rules[0].bypass
 	}
-	all = []access.Options{g.site}
+	all = []access.Options{g.site} // first: of several providers it is the one to sign in at
 	for _, rule := range rules {
 		all = append(all, rule.options)
 	}

@@ -1,7 +1,10 @@
 package access
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,10 +61,10 @@ func TestAmbiguousPathIsWithinNoKeysPaths(t *testing.T) {
 	for _, path := range []string{
 		"/api/..", "/api/../admin", "/api%2f..%2fadmin", "/api//x", "/api/;x", "/api/x%00", "/api/x.", "/api/%2e%2e/admin", `/api/\..\admin`, "/api/%252e", "*", "",
 	} {
-		if KeyReaches(s, "a.example", "GET", path) {
+		if KeyReaches(s, "a.example", []string{"GET"}, path) {
 			t.Errorf("%q is within /api", path)
 		}
-		if !KeyReaches(account.KeyScope{}, "a.example", "GET", path) {
+		if !KeyReaches(account.KeyScope{}, "a.example", []string{"GET"}, path) {
 			t.Errorf("%q is not within everything", path)
 		}
 	}
@@ -76,8 +79,21 @@ func TestAmbiguousPathIsWithinNoKeysPaths(t *testing.T) {
 		{"b.example", "GET", "/api", false},
 		{"a.example", "GET", "/apis", false},
 	} {
-		if got := KeyReaches(s, c.host, c.method, c.path); got != c.want {
+		if got := KeyReaches(s, c.host, []string{c.method}, c.path); got != c.want {
 			t.Errorf("%+v: %t", c, got)
 		}
+	}
+}
+
+func TestMethodsThatAnAppMayTake(t *testing.T) {
+	t.Parallel()
+	r := httptest.NewRequest("POST", "/", nil)
+	r.Header = http.Header{
+		"X-Http-Method-Override": {"delete "}, "X_HTTP_Method": {"PUT", "PATCH"}, "x-method-override": {"LINK"}, "X-Method": {"MOVE"},
+	}
+	got := Methods(r)
+	slices.Sort(got)
+	if want := []string{"DELETE", "LINK", "PATCH", "POST", "PUT"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

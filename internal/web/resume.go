@@ -172,8 +172,8 @@ func (v *visit) resume() error {
 		return v.showUnsent(f, problem)
 	}
 	kind, fields, err := formFields(f.Type, f.Body)
-	if err != nil {
-		return err
+	if err != nil { // the sealed text of the next page, which holds no form
+		return v.formGone()
 	}
 	f.Type, f.Body = "", nil
 	text, err := v.sealUnsent(f)
