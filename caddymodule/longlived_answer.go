@@ -53,11 +53,12 @@ type openAnswer struct {
 func (f *cookieFilter) prepare(v *guardVisit, e *session.Entry) {
 	f.entry, f.engine, f.request, f.host, f.address, f.asked, f.bypass = e, v.app.engine, v.r, v.arrival.Host, v.address, v.asked, v.bypass
 	f.shown, f.provider = v.shown, v.provider
-	if f.entry == nil || v.r.ProtoMajor < 3 && v.r.Method != http.MethodConnect {
+	if f.entry == nil || v.r.ProtoMajor < 3 && v.r.Method != http.MethodConnect && v.r.ContentLength == 0 {
 		return
 	}
-	// HTTP/3 does not tell a request that its writer was closed, and the end of
-	// a WebSocket by CONNECT is the end of its request.
+	// HTTP/3 does not tell a request that its writer was closed, nor does
+	// HTTP/1.1 while a body is still to be read; and the end of a WebSocket by
+	// CONNECT is the end of its request.
 	ctx, cancel := context.WithCancel(v.r.Context())
 	v.r, f.cancel = v.r.WithContext(ctx), cancel
 	if isExtendedConnect(v.r) {
