@@ -93,6 +93,7 @@ func (s supposed) request() *http.Request {
 // explain tells what the guard would do. It asks the very functions that decide.
 func (g *Guard) explain(s supposed) explanation {
 	r := s.request()
+	access.StripRequest(r, g.names, false) // rules see no more of a real one
 	v := &guardVisit{Guard: g, r: r, original: s.path, address: s.address, arrival: web.Arrival{Secure: true, Host: s.host, Client: s.address}}
 	x := explanation{
 		Host: s.host, Site: v.title(), Where: g.Source[""], ReportOnly: g.ReportOnly, Method: s.method, Path: s.path.RequestURI(),
@@ -200,7 +201,6 @@ func (v *guardVisit) headersOf(s supposed) (headers []headerOfName) {
 	quiet, off := *v.Guard, false
 	quiet.Assertion = &off // a token is as good as a sign-in
 	r := v.r.Clone(v.r.Context())
-	access.StripRequest(r, v.names, false)
 	(&guardVisit{Guard: &quiet, r: r, arrival: v.arrival}).identify(&session.Entry{Account: *s.of, Provider: s.provider})
 	for _, name := range v.names {
 		if values := r.Header[http.CanonicalHeaderKey(name)]; len(values) > 0 {
