@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -83,14 +84,13 @@ func (f *cookieFilter) begin(status int) {
 	f.socket = nil // an answer like any other
 }
 
-// isEventStream reports a stream of server-sent events (HTML, 9.2).
+// isEventStream reports a stream of server-sent events (HTML, 9.2). Of several
+// types browsers take the last, and other clients the first.
 func isEventStream(h http.Header) bool {
-	lines := h["Content-Type"]
-	if len(lines) == 0 {
-		return false
-	}
-	kind, _, _ := strings.Cut(lines[0], ";")
-	return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
+	return slices.ContainsFunc(h["Content-Type"], func(line string) bool {
+		kind, _, _ := strings.Cut(line, ";")
+		return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
+	})
 }
 
 // finish is called when the handler has returned, or panicked.
