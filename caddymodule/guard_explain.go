@@ -92,7 +92,7 @@ func (s supposed) request() *http.Request {
 // explain tells what the guard would do. It asks the very functions that decide.
 func (g *Guard) explain(s supposed) explanation {
 	r := s.request()
-	access.StripRequest(r, g.names, false)
+	access.StripRequest(r, g.names, false) // rules see no more of a real one
 	v := &guardVisit{Guard: g, r: r, original: s.path, address: s.address, arrival: web.Arrival{Secure: true, Host: s.host, Client: s.address}}
 	x := explanation{
 		Host: s.host, Site: v.title(), Where: g.Source[""], ReportOnly: g.ReportOnly, Method: s.method, Path: s.path.RequestURI(),

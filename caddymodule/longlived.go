@@ -84,6 +84,7 @@ type holder struct {
 	told        time.Time // when a use was last told
 
 	queued bool // to be asked for
+	hasty  bool // and before others
 	asking bool // being asked for now
 	again  bool // something changed meanwhile
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,11 +54,12 @@ type openAnswer struct {
 func (f *cookieFilter) prepare(v *guardVisit, e *session.Entry) {
 	f.entry, f.engine, f.request, f.host, f.address, f.asked, f.bypass = e, v.app.engine, v.r, v.arrival.Host, v.address, v.asked, v.bypass
 	f.shown, f.provider = v.shown, v.provider
-	if f.entry == nil || v.r.ProtoMajor < 3 && v.r.Method != http.MethodConnect {
+	if f.entry == nil || v.r.ProtoMajor < 3 && v.r.Method != http.MethodConnect && v.r.ContentLength == 0 {
 		return
 	}
-	// HTTP/3 does not tell a request that its writer was closed, and the end of
-	// a WebSocket by CONNECT is the end of its request.
+	// HTTP/3 does not tell a request that its writer was closed, nor does
+	// HTTP/1.1 while a body is still to be read; and the end of a WebSocket by
+	// CONNECT is the end of its request.
 	ctx, cancel := context.WithCancel(v.r.Context())
 	v.r, f.cancel = v.r.WithContext(ctx), cancel
 	if isExtendedConnect(v.r) {
@@ -82,14 +84,13 @@ func (f *cookieFilter) begin(status int) {
 	f.socket = nil // an answer like any other
 }
 
-// isEventStream reports a stream of server-sent events (HTML, 9.2).
+// isEventStream reports a stream of server-sent events (HTML, 9.2). Of several
+// types browsers take the last, and other clients the first.
 func isEventStream(h http.Header) bool {
-	lines := h["Content-Type"]
-	if len(lines) == 0 {
-		return false
-	}
-	kind, _, _ := strings.Cut(lines[0], ";")
-	return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
+	return slices.ContainsFunc(h["Content-Type"], func(line string) bool {
+		kind, _, _ := strings.Cut(line, ";")
+		return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
+	})
 }
 
 // finish is called when the handler has returned, or panicked.

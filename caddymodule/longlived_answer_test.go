@@ -41,6 +41,9 @@ func TestEventStreamsAreKnownByTheirType(t *testing.T) {
 			t.Errorf("%q: %v", kind, got)
 		}
 	}
+	if !isEventStream(http.Header{"Content-Type": {"text/plain", "text/event-stream"}}) {
+		t.Error("browsers take the last of several types")
+	}
 	if isEventStream(http.Header{}) {
 		t.Error("an answer without a type is one")
 	}

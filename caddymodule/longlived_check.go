@@ -98,10 +98,10 @@ func (l *longLived) enqueue(h *holder, queue *[]*holder) {
 	case h.asking:
 		h.again = true // what is being read may be older than the change
 		return
-	case h.queued && queue == &l.later:
+	case h.queued && (h.hasty || queue == &l.later):
 		return
 	}
-	h.queued = true
+	h.queued, h.hasty = true, queue == &l.soon
 	*queue = append(*queue, h)
 	select {
 	case l.wake <- struct{}{}:

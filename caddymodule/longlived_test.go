@@ -349,3 +349,32 @@ func TestNothingIsLeft(t *testing.T) {
 		}
 	})
 }
+
+// TestManyChangesAreOneQuestion: while the stores are slow, what is heard again
+// and again of a session waits once.
+func TestManyChangesAreOneQuestion(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(t *testing.T, p *pool) {
+		p.set(func() { p.slow = time.Second })
+		var all []*opened
+		for i := range 3 * askedAtOnce {
+			all = append(all, p.open(fmt.Sprint(i), second))
+		}
+		synctest.Wait()
+		for range 1000 {
+			for i := range all {
+				p.SessionChanged(session.ID(fmt.Sprint(i)))
+			}
+		}
+		p.longLived.mu.Lock()
+		waiting := len(p.soon)
+		p.longLived.mu.Unlock()
+		if waiting > len(all) {
+			t.Errorf("%d wait, of %d sessions", waiting, len(all))
+		}
+		p.set(func() { p.ended["20"] = true })
+		p.SessionChanged("20")
+		all[20].ends(t, 6*time.Second, overGoodbye)
+		all[21].lives(t, 6*time.Second)
+	})
+}

@@ -25,7 +25,7 @@ func TestFormOutlivesItsSession(t *testing.T) {
 	t.Parallel()
 	g, a := startThreeHosts(t, "127.0.0.93", strings.ReplaceAll(threeHosts, "wiki.test {\n\tsallyport\n", "wiki.test {\n\tsallyport {\n\t\trequire password\n\t}\n"))
 	password := newAccount(t, g, "demo")
-	enctype := ""
+	enctype, after := "", ""
 	a.Handle(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/edit" {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -33,7 +33,7 @@ func TestFormOutlivesItsSession(t *testing.T) {
 			return true
 		}
 		if r.Method == http.MethodPost {
-			http.Redirect(w, r, "/saved", http.StatusSeeOther)
+			http.Redirect(w, r, after, http.StatusSeeOther)
 			return true
 		}
 		return false
@@ -49,15 +49,15 @@ func TestFormOutlivesItsSession(t *testing.T) {
 		return all
 	}
 	for name, c := range map[string]struct {
-		enctype string
-		opts    []browserOption
+		enctype, after string // after: where the app leads to
+		opts           []browserOption
 	}{
-		"urlencoded":             {"", []browserOption{trusting(g)}},
-		"urlencoded, no scripts": {"", []browserOption{trusting(g), withoutScripts}},
-		"multipart":              {`enctype="multipart/form-data"`, []browserOption{trusting(g)}},
+		"urlencoded":             {"", "/saved", []browserOption{trusting(g)}},
+		"urlencoded, no scripts": {"", g.URL("login.test", "/help?saved"), []browserOption{trusting(g), withoutScripts}},
+		"multipart":              {`enctype="multipart/form-data"`, "/saved", []browserOption{trusting(g)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			enctype = c.enctype
+			enctype, after = c.enctype, c.after
 			b := startBrowser(t, c.opts...)
 			signIn := func(b *browser, address string) {
 				t.Helper()
@@ -73,7 +73,7 @@ func TestFormOutlivesItsSession(t *testing.T) {
 			}
 			signIn(b, g.URL("wiki.test", "/edit"))
 			fill()
-			b.ClickTo("#save", "/saved")
+			b.ClickTo("#save", "saved")
 			sent := posts()
 			direct := sent[len(sent)-1]
 
@@ -100,7 +100,7 @@ func TestFormOutlivesItsSession(t *testing.T) {
 			if n := len(posts()); n != len(sent) {
 				t.Fatalf("the app got %d forms before the click", n-len(sent))
 			}
-			b.ClickTo("main button.main", "/saved")
+			b.ClickTo("main button.main", "saved")
 			after := posts()
 			if len(after) != len(sent)+1 {
 				t.Fatalf("the app got %d forms by one click", len(after)-len(sent))

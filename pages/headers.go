@@ -44,9 +44,13 @@ func contentSecurityPolicy(view View) (string, error) {
 	return csp, nil
 }
 
-// formAction is where the view's forms may post: its own origin, or the one
-// other that its form is for. The header's button to sign out stays usable.
+// formAction is where the view's forms may post, and be led on to: its own
+// origin, or the one other that its form is for; that of a form for an app
+// anywhere. The header's button to sign out stays usable.
 func formAction(view View) (string, error) {
+	if _, ok := view.(SendForm); ok { // its app may lead on to another origin
+		return "'self' https:", nil
+	}
 	v, ok := view.(formTarget)
 	if !ok || v.formTarget() == "" {
 		return "'self'", nil
