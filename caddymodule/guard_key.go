@@ -122,10 +122,10 @@ func (v *guardVisit) client() login.Client {
 }
 
 // fromAnotherSite reports a request that a page of another site made, as
-// browsers say; programs say nothing.
+// browsers say, once; programs say nothing.
 func fromAnotherSite(h http.Header) bool {
-	for _, site := range h.Values("Sec-Fetch-Site") {
-		if site != "same-origin" && site != "none" {
+	for i, site := range h.Values("Sec-Fetch-Site") {
+		if i > 0 || site != "same-origin" && site != "none" {
 			return true
 		}
 	}
