@@ -185,7 +185,7 @@ func (v *guardVisit) whyDenied(d decision, s supposed) string {
 func (d demand) words(app *App, s supposed) (words []string) {
 	within := ""
 	if d.fresh > 0 {
-		within = " of the last " + strings.TrimSuffix(d.fresh.String(), "0s")
+		within = " of the last " + access.Short(d.fresh)
 	}
 	provider := d.provider
 	or(&provider, s.provider)

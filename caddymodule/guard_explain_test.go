@@ -197,6 +197,15 @@ func TestExplanationSaysWhatASignInProves(t *testing.T) {
 	if diff := cmp.Diff([]string{"password of the last 15m", "second factor of the last 15m"}, nobody.SignIn); diff != "" || len(nobody.Headers) > 0 {
 		t.Error(diff, nobody.Headers)
 	}
+	for option, want := range map[string]string{"90s": "1m30s", "1h": "1h", "10m": "10m", "1h20m": "1h20m"} {
+		g.guarded("reauthenticate " + option)
+		x, err := g.explain(explainArguments{Host: "app.example.com", Path: "/"})
+		g.must(err)
+		if diff := cmp.Diff([]string{"password of the last " + want, "second factor of the last " + want}, x.SignIn); diff != "" {
+			t.Errorf("reauthenticate %s: %s", option, diff)
+		}
+	}
+	g.mustLoad(g.global("") + g.site("app.example.com", explainedSite+g.proxy()))
 	g.changeAlice(func(a *account.Account) { a.Disabled = true })
 	if x, err := g.explain(said); err != nil || x.Verdict != verdictDenied || x.Why != "the account is disabled" {
 		t.Errorf("%+v %v", x, err)

@@ -22,7 +22,7 @@ func (o Options) Lines() (lines []string) {
 		lines = append(lines, line)
 	}
 	if o.Reauthenticate > 0 {
-		lines = append(lines, "reauthenticate "+short(o.Reauthenticate))
+		lines = append(lines, "reauthenticate "+Short(o.Reauthenticate))
 	}
 	if o.APIKeys {
 		lines = append(lines, "api_keys")
@@ -45,8 +45,8 @@ func termLines(word string, terms []Term) (lines []string) {
 	return lines
 }
 
-// short is a duration without its zeros: 15m, not 15m0s.
-func short(d time.Duration) string {
+// Short is a duration without its zeros, as a Caddyfile has it: 15m, not 15m0s.
+func Short(d time.Duration) string {
 	text := strings.TrimSuffix(d.String(), "m0s")
 	if text != d.String() {
 		text += "m"

@@ -25,7 +25,7 @@ func TestOptionsReadAsInACaddyfile(t *testing.T) {
 		t.Error(diff)
 	}
 	for d, want := range map[time.Duration]string{time.Hour: "1h", 90 * time.Minute: "1h30m", 90 * time.Second: "1m30s", 12 * time.Hour: "12h", 10 * time.Minute: "10m", time.Hour + time.Second: "1h0m1s"} {
-		if got := short(d); got != want {
+		if got := Short(d); got != want {
 			t.Errorf("%v is %s", d, got)
 		}
 	}
