@@ -11,7 +11,6 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/audit"
 	"github.com/sallyport-auth/sallyport/internal/factor"
 	"github.com/sallyport-auth/sallyport/internal/secret"
-	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
 // pepperKey is the context that API keys are peppered in.
@@ -83,7 +82,7 @@ func (m *Machine) AddAPIKey(ctx context.Context, c Client, p Person, wish KeyWis
 		_ = m.Flows.DeleteFlow(ctx, f.Browser, f.ID) // it ends by itself too
 		return Flow{}, &Problem{Field: "name", Key: "key.toomany", Left: account.MaxAPIKeys}, nil
 	}
-	return f, nil, m.keyChanged(ctx, err, e)
+	return f, nil, m.changedOwn(ctx, err, e)
 }
 
 // readWish checks a description, field by field.
@@ -130,7 +129,7 @@ func (m *Machine) RotateAPIKey(ctx context.Context, c Client, p Person, id strin
 	}
 	e := m.keyEvent(c, audit.APIKeyRotated, p.Account, k.Name)
 	err = m.Changer.Since(p.Session.Created).RotateAPIKey(ctx, p.Account.ID, id, change, e)
-	return f, m.keyChanged(ctx, err, e)
+	return f, m.changedOwn(ctx, err, e)
 }
 
 // RevokeAPIKey ends one of the person's keys, on all nodes.
@@ -141,7 +140,7 @@ func (m *Machine) RevokeAPIKey(ctx context.Context, c Client, p Person, id strin
 	}
 	e := m.keyEvent(c, audit.APIKeyRevoked, p.Account, k.Name)
 	err = m.Changer.Since(p.Session.Created).RevokeAPIKey(ctx, p.Account.ID, id, e)
-	return m.keyChanged(ctx, err, e)
+	return m.changedOwn(ctx, err, e)
 }
 
 // OwnAPIKey finds one of the person's keys, for a change: ErrStale without a
@@ -157,19 +156,6 @@ func (m *Machine) OwnAPIKey(ctx context.Context, p Person, id string) (account.A
 		return account.APIKey{}, ErrStale
 	}
 	return k, nil
-}
-
-// keyChanged ends a change to a key that the store was asked for.
-func (m *Machine) keyChanged(ctx context.Context, err error, e audit.Event) error {
-	if errors.Is(err, account.ErrEnded) {
-		return session.ErrNotFound
-	}
-	if err != nil {
-		return err
-	}
-	m.Audit.Written(ctx, e)
-	_ = m.Revoke(ctx) // rows stay until done; the loop goes on
-	return nil
 }
 
 // keyEvent names the key, whose id and secret no audit needs.

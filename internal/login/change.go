@@ -172,6 +172,13 @@ func keepAccount(*account.Account) error { return nil }
 // and that ends all of its sessions. session.ErrNotFound when theirs had ended.
 func (m *Machine) changeOwn(ctx context.Context, p Person, now time.Time, change func(*account.Account) error, e audit.Event) error {
 	err := m.Changer.Since(p.Session.Created).ChangeAccount(ctx, p.Account.ID, now, true, change, e)
+	return m.changedOwn(ctx, err, e)
+}
+
+// changedOwn ends a change that somebody signed in made, with what the store
+// said of it: its event is told, and the other nodes are. session.ErrNotFound
+// when their session had ended.
+func (m *Machine) changedOwn(ctx context.Context, err error, e audit.Event) error {
 	if errors.Is(err, account.ErrEnded) {
 		return session.ErrNotFound
 	}
