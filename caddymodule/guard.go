@@ -159,7 +159,7 @@ func (v *guardVisit) guard() error {
 	kind := access.Classify(v.r)
 	if !v.bypass && access.AsksForKeys(v.asked) {
 		if shown, is := showsKey(v.r.Header); is {
-			return v.byKey(shown, v.asked, kind)
+			return v.byKey(shown, kind)
 		}
 	}
 	entry, err := v.entry()
@@ -197,7 +197,7 @@ func (v *guardVisit) decide(kind access.RequestKind, entry *session.Entry, err e
 		return refused("store unavailable", func() error { return v.refuseUnavailable(err, kind) })
 	case earlyData(v.r) && (unsafeMethod(v.r.Method) || slices.ContainsFunc(v.asked, access.Options.Networked)):
 		return refused("early data", v.refuseEarly)
-	case v.outside(v.asked):
+	case v.outside():
 		return refused("network", func() error { return v.refuseNetwork(kind) })
 	case kind == access.Preflight:
 		return v.preflight()
@@ -221,9 +221,9 @@ func (v *guardVisit) decide(kind access.RequestKind, entry *session.Entry, err e
 }
 
 // outside reports whether the visitor's address is in none of the networks that
-// some of the options let in.
-func (v *guardVisit) outside(options []access.Options) bool {
-	return slices.ContainsFunc(options, func(o access.Options) bool { return !o.Inside(v.address) })
+// some of what is asked lets in.
+func (v *guardVisit) outside() bool {
+	return slices.ContainsFunc(v.asked, func(o access.Options) bool { return !o.Inside(v.address) })
 }
 
 // entry finds the session that the request's cookie proves, and uses it; nil

@@ -60,10 +60,7 @@ func (a *App) serveKeySet(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	k := a.engine.keys.Load()
 	switch {
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		h.Set("Allow", "GET, HEAD")
-		h.Set("Cache-Control", "no-store")
-		w.WriteHeader(http.StatusMethodNotAllowed)
+	case refuseWrite(w, r):
 		return
 	case k == nil:
 		h.Set("Retry-After", "5")

@@ -15,12 +15,12 @@ import (
 // byKey decides for a program that shows an API key (SPEC J). The key decides
 // alone: a cookie counts for nothing beside it. Whatever becomes of the
 // request, the app never sees the key.
-func (v *guardVisit) byKey(shown shownKey, all []access.Options, kind access.RequestKind) error {
+func (v *guardVisit) byKey(shown shownKey, kind access.RequestKind) error {
 	v.r.Header.Del("Authorization")
 	switch {
 	case earlyData(v.r): // what is replayed would be done twice
 		return v.report("early data", v.refuseEarly)
-	case v.outside(all):
+	case v.outside():
 		return v.report("network", func() error { return v.refuseNetwork(access.Programmatic) })
 	case fromAnotherSite(v.r.Header):
 		return v.report("API key from another site", func() error {
@@ -39,7 +39,7 @@ func (v *guardVisit) byKey(shown shownKey, all []access.Options, kind access.Req
 	case err != nil:
 		return v.report("store unavailable", func() error { return v.refuseUnavailable(err, access.Programmatic) })
 	}
-	if why := v.keyDenied(entry, all); why != "" {
+	if why := v.keyDenied(entry); why != "" {
 		return v.report("API key: "+why, func() error { return v.refuseDeniedKey(entry, why) })
 	}
 	v.shown, v.provider = login.CacheKey(shown.key), v.keyVisitor(entry).Provider
@@ -51,11 +51,11 @@ func (v *guardVisit) byKey(shown shownKey, all []access.Options, kind access.Req
 
 // keyDenied says why a good key may not do this, "" when it may: its owner's
 // present rights and its own are both bounds.
-func (v *guardVisit) keyDenied(e *session.Entry, all []access.Options) string {
+func (v *guardVisit) keyDenied(e *session.Entry) string {
 	switch {
 	case !access.KeyReaches(e.APIKey.Scope, v.arrival.Host, access.Methods(v.r), v.r.URL.EscapedPath()):
 		return "outside its hosts, paths or methods"
-	case !access.DecideKey(all, v.keyVisitor(e)).Allowed:
+	case !access.DecideKey(v.asked, v.keyVisitor(e)).Allowed:
 		return "its owner may not open this with a key"
 	}
 	return ""

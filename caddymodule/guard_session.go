@@ -30,12 +30,9 @@ func (v *guardVisit) serveWatch() error {
 // tab that is left open would keep it from ever being idle.
 func (v *guardVisit) serveSession() error {
 	v.noStore()
-	h := v.w.Header()
 	// Other origins learn the status not even by loading it as a script.
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	if !readMethod(v.r.Method) {
-		h.Set("Allow", "GET, HEAD")
-		v.w.WriteHeader(http.StatusMethodNotAllowed)
+	v.w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
+	if refuseWrite(v.w, v.r) {
 		return nil
 	}
 	if fromAnotherSite(v.r.Header) {
@@ -97,6 +94,18 @@ func (v *guardVisit) resumed() *http.Request {
 		r.URL = u
 	}
 	return r
+}
+
+// refuseWrite answers a request that does more than read, and reports whether it
+// was one.
+func refuseWrite(w http.ResponseWriter, r *http.Request) (answered bool) {
+	if readMethod(r.Method) {
+		return false
+	}
+	w.Header().Set("Allow", "GET, HEAD")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusMethodNotAllowed)
+	return true
 }
 
 func readMethod(method string) bool { return method == http.MethodGet || method == http.MethodHead }
