@@ -24,11 +24,7 @@ func TicketHash(ticket string) [32]byte { return sha256.Sum256([]byte(ticket)) }
 // presentation consumes the ticket; it is good only for this host and for the
 // browser whose binding cookie the guard set when it sent the person away.
 func (p *Portal) ServeCallback(w http.ResponseWriter, r *http.Request, a Arrival) {
-	v := p.visit(w, r, a)
-	defer v.recoverPanic()
-	if err := v.callback(); err != nil {
-		v.fault(err)
-	}
+	p.visit(w, r, a).answerBy((*visit).callback)
 }
 
 func (v *visit) callback() error {
@@ -99,12 +95,18 @@ func (v *visit) spentTicket() error {
 }
 
 func (v *visit) hasAppSession() bool {
+	_, err := v.appSession()
+	return err == nil
+}
+
+// appSession is the session that this app host's cookie proves;
+// session.ErrNotFound for none.
+func (v *visit) appSession() (*session.Entry, error) {
 	text := v.jar.Get(v.r, session.CookieApp)
 	if text == "" {
-		return false
+		return nil, session.ErrNotFound
 	}
-	_, err := v.Reader.Read(v.ctx(), session.Key{Purpose: session.ForApp, Host: v.arrival.Host, Cookie: text})
-	return err == nil
+	return v.Reader.Read(v.ctx(), session.Key{Purpose: session.ForApp, Host: v.arrival.Host, Cookie: text})
 }
 
 func (v *visit) refuseTicket(t session.Ticket, why string) {

@@ -134,9 +134,13 @@ func (p *Portal) cookie() string {
 
 // Serve answers one request whose path below Config.Base is path.
 func (p *Portal) Serve(w http.ResponseWriter, r *http.Request, a Arrival, path string) {
-	v := p.visit(w, r, a)
+	p.visit(w, r, a).answerBy(func(v *visit) error { return p.dispatch(v, path) })
+}
+
+// answerBy lets a page answer, or says why it could not.
+func (v *visit) answerBy(serve page) {
 	defer v.recoverPanic()
-	if err := p.dispatch(v, path); err != nil {
+	if err := serve(v); err != nil {
 		v.fault(err)
 	}
 }

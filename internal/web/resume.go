@@ -1,8 +1,6 @@
 package web
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -121,7 +119,7 @@ func (v *visit) keep(f unsentForm) error {
 
 // showUnsent is the page that holds the form, with what is in the way.
 func (v *visit) showUnsent(f unsentForm, problem string) error {
-	text, err := v.sealUnsent(f)
+	text, err := sealText(v.keys, sealUnsent, f)
 	if err != nil {
 		return err
 	}
@@ -140,11 +138,7 @@ func (v *visit) showUnsent(f unsentForm, problem string) error {
 // ServeResume takes the page's form: it shows what it holds, ready to be sent,
 // or sends it.
 func (p *Portal) ServeResume(w http.ResponseWriter, r *http.Request, a Arrival) {
-	v := p.visit(w, r, a)
-	defer v.recoverPanic()
-	if err := v.resume(); err != nil {
-		v.fault(err)
-	}
+	p.visit(w, r, a).answerBy((*visit).resume)
 }
 
 func (v *visit) resume() error {
@@ -176,7 +170,7 @@ func (v *visit) resume() error {
 		return v.formGone()
 	}
 	f.Type, f.Body = "", nil
-	text, err := v.sealUnsent(f)
+	text, err := sealText(v.keys, sealUnsent, f)
 	if err != nil {
 		return err
 	}
@@ -219,11 +213,7 @@ func (v *visit) sendUnsent(text string) error {
 // holds tells what is in the way of showing a form to who is signed in now, ""
 // for nothing.
 func (v *visit) holds(f unsentForm) (problem string, err error) {
-	text := v.jar.Get(v.r, session.CookieApp)
-	if text == "" {
-		return pages.UnsentSignedOut, nil
-	}
-	e, err := v.Reader.Read(v.ctx(), session.Key{Purpose: session.ForApp, Host: v.arrival.Host, Cookie: text})
+	e, err := v.appSession()
 	switch {
 	case errors.Is(err, session.ErrNotFound):
 		return pages.UnsentSignedOut, nil
@@ -244,26 +234,9 @@ func (v *visit) formGone() error {
 	return v.show(http.StatusBadRequest, pages.Expired{Frame: v.appFrame(), Start: "/"})
 }
 
-func (v *visit) sealUnsent(f unsentForm) (string, error) {
-	plain, err := json.Marshal(f)
-	if err != nil {
-		return "", err
-	}
-	sealed, err := v.keys.Seal(sealUnsent, nil, plain)
-	return base64.RawURLEncoding.EncodeToString(sealed), err
-}
-
 // openUnsent reads a form that this browser was given on this host.
 func (v *visit) openUnsent(text string) (f unsentForm, err error) {
-	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil {
-		return f, err
-	}
-	plain, err := v.keys.Open(sealUnsent, nil, sealed)
-	if err != nil {
-		return f, err
-	}
-	if err := json.Unmarshal(plain, &f); err != nil {
+	if f, err = openText[unsentForm](v.keys, sealUnsent, text, maxResume); err != nil {
 		return f, err
 	}
 	raw := v.browserCookie()

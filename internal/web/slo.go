@@ -46,7 +46,7 @@ func (v *visit) offerLogout(s session.Session) string {
 }
 
 func (v *visit) openLeaving(text string) (leaving, bool) {
-	l, err := openText[leaving](v.keys, sealLeaving, text)
+	l, err := openText[leaving](v.keys, sealLeaving, text, maxSealed)
 	return l, err == nil && v.Machine.Now().Before(l.Expires)
 }
 

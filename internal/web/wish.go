@@ -29,7 +29,7 @@ func (p *Portal) SealWish(w login.Wish) (string, error) {
 // openWish reads a wish that a guard of ours sealed, unexpired, for a host
 // that is protected here.
 func (v *visit) openWish(text string) (*login.Wish, error) {
-	w, err := openText[login.Wish](v.keys, sealWish, text)
+	w, err := openText[login.Wish](v.keys, sealWish, text, maxSealed)
 	if err != nil {
 		return nil, err
 	}
