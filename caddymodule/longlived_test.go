@@ -258,14 +258,16 @@ func TestSilenceIsNotBelieved(t *testing.T) {
 func TestStoresAreAskedOncePerSession(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(t *testing.T, p *pool) {
+		// In a bubble no time passes while they are opened, so all of them come
+		// during the first question, and one more is for all.
+		p.set(func() { p.slow = 100 * time.Millisecond })
 		var all []*opened
 		for range 500 {
 			all = append(all, p.open("ann", second))
 		}
 		time.Sleep(time.Second)
-		p.set(func() { p.slow = 100 * time.Millisecond })
 		before := p.calls.Load()
-		if before > 10 {
+		if before > 2 {
 			t.Errorf("asked %d times for 500 connections of one session", before)
 		}
 		for range 100 {
