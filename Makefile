@@ -71,9 +71,18 @@ check: need-go ## run go vet, staticcheck, gofumpt, govulncheck, the repository'
 fmt: need-go ## format the Go files
 	$(GO) tool gofumpt -w .
 
+# The tests of ./bench are measurements.
 .PHONY: bench
-bench: need-go ## run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
+bench: build bench-tools ## measure what Sallyport costs beside bare Caddy; writes bench/README.md
+	$(GO) test -count=1 -v -timeout 180m ./bench -full
+
+.PHONY: bench-quick
+bench-quick: build bench-tools ## the same in less than three minutes; only prints
+	$(GO) test -count=1 -v -timeout 10m ./bench -quick
+
+.PHONY: bench-tools
+bench-tools: need-go test-tools
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/caddy ./bench/caddy
 
 .PHONY: screenshots
 screenshots: need-go ## take pictures of every page, with every problem, into ./screenshots

@@ -20,7 +20,8 @@ tools=(
 	php-dom:php-xml  # which does not ask for its extensions itself
 	php-mbstring:php-mbstring
 	simplesamlphp:simplesamlphp
-	wrk:wrk
+	wrk:wrk          # these two make load
+	h2load:nghttp2-client
 	openssl:openssl
 	argon2:argon2    # these two make the hashes of other systems
 	htpasswd:apache2-utils

@@ -1,0 +1,97 @@
+package bench
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/testtools"
+)
+
+// The cores of a measurement: the load and the app behind share one, what is
+// measured has the other to itself, so that it is what is short.
+const (
+	loadCore  = 0
+	proxyCore = 1
+)
+
+// pinned is a command that runs on one core, where there are two.
+func pinned(core int, name string, args ...string) *exec.Cmd {
+	if runtime.NumCPU() < 2 {
+		return exec.Command(name, args...)
+	}
+	return exec.Command("taskset", append([]string{"--cpu-list", strconv.Itoa(core), name}, args...)...)
+}
+
+// contestant is a set of processes that answer requests together.
+type contestant struct {
+	name string
+	pids []int
+}
+
+// startPinned starts a process of a contestant; it ends with the test.
+func (c *contestant) startPinned(t *testing.T, dir string, env []string, core int, name string, args ...string) *testtools.Process {
+	t.Helper()
+	cmd := pinned(core, name, args...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+	p := testtools.Start(t, cmd)
+	c.pids = append(c.pids, cmd.Process.Pid) // taskset becomes the program
+	return p
+}
+
+// cpu is the processor time that the contestant's processes have used.
+func (c *contestant) cpu(t *testing.T) time.Duration {
+	t.Helper()
+	var sum time.Duration
+	for _, pid := range c.pids {
+		d, err := cpuOf(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += d
+	}
+	return sum
+}
+
+// cpuOf reads the time of all threads that a process has, in nanoseconds
+// (Linux, Documentation/scheduler/sched-stats). Go's runtime seldom ends one.
+func cpuOf(pid int) (time.Duration, error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil || len(files) == 0 {
+		return 0, fmt.Errorf("no process %d: %w", pid, err)
+	}
+	var sum int64
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		ns, err := strconv.ParseInt(strings.Fields(string(text))[0], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += ns
+	}
+	return time.Duration(sum), nil
+}
+
+// resident is a process's resident memory in bytes.
+func resident(t *testing.T, pid int) int64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	var kb int64
+	if _, err := fmt.Sscanf(rest, "%d kB", &kb); err != nil {
+		t.Fatal(err)
+	}
+	return kb << 10
+}
