@@ -18,14 +18,15 @@ import (
 // refuseSignedOut answers a request that needs a sign-in, each kind in its own
 // way (SPEC A2).
 func (v *guardVisit) refuseSignedOut(kind access.RequestKind, needs demand) error {
-	v.arrival = withID(v.arrival, v.r)
 	v.noStore()
 	if !v.app.engine.ready.Load() {
 		return v.refuseUnavailable(errNotReady, kind)
 	}
-	switch kind {
-	case access.Navigation:
+	if kind == access.Navigation { // which names no request
 		return v.toSignIn(http.StatusFound, v.original.RequestURI(), needs)
+	}
+	v.arrival = withID(v.arrival, v.r)
+	switch kind {
 	case access.NavigationPost:
 		if v.app.web.KeepForm(v.w, v.r, v.arrival, v.wish(v.original.RequestURI(), needs), needs.of) {
 			return nil

@@ -41,7 +41,7 @@ type keyFile struct {
 // New makes a ring with one active key of each purpose but those for SAML, which
 // WithSAML adds, without a file.
 func New(now time.Time) (*Ring, error) {
-	ring := &Ring{id: secret.NewKey(KeyBytes)}
+	ring := newRing(secret.NewKey(KeyBytes), nil)
 	for _, p := range Purposes() {
 		if p.optional() {
 			continue
@@ -162,7 +162,7 @@ func Parse(data []byte) (*Ring, error) {
 	if content.Format != fileFormat {
 		return nil, fmt.Errorf("format %d is not known, only %d is", content.Format, fileFormat)
 	}
-	ring := &Ring{id: secret.NewBytes(content.ID)}
+	ring := newRing(secret.NewBytes(content.ID), nil)
 	for _, k := range content.Keys {
 		ring.keys = append(ring.keys, key{
 			Version:  Version{Purpose: k.Purpose, Version: k.Version, State: k.State, Created: k.Created},

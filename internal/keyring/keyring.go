@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/secret"
@@ -104,7 +105,12 @@ type key struct {
 type Ring struct {
 	id   secret.Bytes
 	keys []key // by purpose, then version, both ascending
+	// sealers are the ciphers of Seal keys that were used, by version, each in
+	// a function: package fmt would print a cipher's round keys.
+	sealers *sync.Map
 }
+
+func newRing(id secret.Bytes, keys []key) *Ring { return &Ring{id: id, keys: keys, sealers: new(sync.Map)} }
 
 // String implements fmt.Stringer: the fingerprint, never a key.
 func (r *Ring) String() string { return "key ring " + r.Fingerprint() }
@@ -158,7 +164,7 @@ func (r *Ring) Add(p Purpose, now time.Time) (*Ring, uint32, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	return &Ring{id: r.id, keys: sorted(append(slices.Clone(r.keys), added))}, next, nil
+	return newRing(r.id, sorted(append(slices.Clone(r.keys), added))), next, nil
 }
 
 // Promote gives a ring in which this accepted key is the active one of its
@@ -180,7 +186,7 @@ func (r *Ring) Promote(p Purpose, version uint32) (*Ring, error) {
 			keys[i].State = Accepted
 		}
 	}
-	return &Ring{id: r.id, keys: keys}, nil
+	return newRing(r.id, keys), nil
 }
 
 // Retire gives a ring in which this key does nothing any more. The active key
@@ -199,7 +205,7 @@ func (r *Ring) Retire(p Purpose, version uint32) (*Ring, error) {
 			keys[i].State = Retired
 		}
 	}
-	return &Ring{id: r.id, keys: keys}, nil
+	return newRing(r.id, keys), nil
 }
 
 // active relies on check having found exactly one active key per purpose. It is

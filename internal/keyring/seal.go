@@ -31,7 +31,7 @@ const SealOverhead = sealHead + sealNonceSize + sealTagSize
 // does not open there.
 func (r *Ring) Seal(context string, associated, plaintext []byte) ([]byte, error) {
 	k := r.active(Seal)
-	aead, err := sealer(k)
+	aead, err := r.sealer(k)
 	if err != nil {
 		return nil, fmt.Errorf("seal %s: %w", context, err)
 	}
@@ -51,7 +51,7 @@ func (r *Ring) Open(context string, associated, sealed []byte) ([]byte, error) {
 	if err != nil {
 		return nil, ErrSealed
 	}
-	aead, err := sealer(k)
+	aead, err := r.sealer(k)
 	if err != nil {
 		return nil, ErrSealed
 	}
@@ -72,14 +72,24 @@ func SealedVersion(sealed []byte) (version uint32, ok bool) {
 	return binary.BigEndian.Uint32(sealed[1:sealHead]), true
 }
 
-func sealer(k key) (cipher.AEAD, error) {
+// sealer is the cipher of a key: made once, since to derive it costs more than
+// most uses of it.
+func (r *Ring) sealer(k key) (cipher.AEAD, error) {
+	if made, ok := r.sealers.Load(k.Version.Version); ok {
+		return made.(func() cipher.AEAD)(), nil
+	}
 	// The material is 32 bytes when we made it; longer ones are reduced so that
 	// AES-256 is what runs.
 	block, err := aes.NewCipher(derive(k, "seal", KeyBytes))
 	if err != nil {
 		return nil, err
 	}
-	return cipher.NewGCMWithRandomNonce(block)
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, err
+	}
+	r.sealers.Store(k.Version.Version, func() cipher.AEAD { return aead })
+	return aead, nil
 }
 
 // sealData is what the tag covers besides the ciphertext. The context's length

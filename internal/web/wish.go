@@ -92,7 +92,9 @@ func (v *visit) redirectHere(uri string) error {
 // SignInAddress binds this host's browser to a wish by a cookie, and gives the
 // address of the sign-in page. A guard calls it before it sends a browser away.
 func (p *Portal) SignInAddress(w http.ResponseWriter, r *http.Request, a Arrival, wish login.Wish) (string, error) {
-	return p.visit(w, r, a).signInAddress(wish)
+	v := &visit{Portal: p, w: w, r: r, arrival: a, jar: a.Jar()} // of a visit what it needs
+	v.keys, v.codecs = p.Keys()
+	return v.signInAddress(wish)
 }
 
 func (v *visit) signInAddress(w login.Wish) (string, error) {
