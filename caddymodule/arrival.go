@@ -13,10 +13,12 @@ import (
 )
 
 // arrive tells how a request arrived, from the connection and from what
-// Caddy's `trusted_proxies` lets be believed, and from nothing else.
-func arrive(r *http.Request) web.Arrival {
-	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
-	a := web.Arrival{Secure: r.TLS != nil}
+// Caddy's `trusted_proxies` lets be believed, and from nothing else; trusted is
+// whether the peer is one of these.
+func arrive(r *http.Request) (a web.Arrival, trusted bool) {
+	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
+	trusted, _ = vars[caddyhttp.TrustedProxyVarKey].(bool)
+	a = web.Arrival{Secure: r.TLS != nil}
 	if !a.Secure && trusted {
 		a.Secure = r.Header.Get("X-Forwarded-Proto") == "https"
 	}
@@ -34,13 +36,13 @@ func arrive(r *http.Request) web.Arrival {
 	}
 	peer := peerAddr(r.RemoteAddr)
 	a.Client = peer
-	if ip, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string); ok {
+	if ip, ok := vars[caddyhttp.ClientIPVarKey].(string); ok {
 		if addr, err := netip.ParseAddr(ip); err == nil {
 			a.Client = addr
 		}
 	}
 	a.Local = !a.Secure && peer.IsLoopback() && a.Client.IsLoopback() && localName(host)
-	return a
+	return a, trusted
 }
 
 // withID adds the request's id, which refusals show and logs name. It is made
@@ -55,8 +57,10 @@ func withID(a web.Arrival, r *http.Request) web.Arrival {
 // splitHost gives the host, in the form of hostPattern, and the port.
 func splitHost(hostport string) (host, port string) {
 	host = hostport
-	if h, p, err := net.SplitHostPort(hostport); err == nil {
-		host, port = h, p
+	if strings.Contains(hostport, ":") { // an error is dear
+		if h, p, err := net.SplitHostPort(hostport); err == nil {
+			host, port = h, p
+		}
 	}
 	return hostPattern(host), port
 }

@@ -28,6 +28,8 @@ type guardRuntime struct {
 	alone []access.Options // site, for when no rule matches
 	rules []guardRule
 	names []string // identity headers, ours and the default ones
+	strip *access.Stripper
+	tells [toldLines]string // the names of ours, as guardVisit.lines has their values
 	// networked: some option asks where a person is.
 	networked     bool
 	warnForwarded *sync.Once
@@ -48,6 +50,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 	g.app.borrowed = append(g.app.borrowed, g)
 	g.app.unresolved = append(g.app.unresolved, unresolved...)
 	g.names = identityHeaders(g.HeaderNames)
+	g.strip, g.tells = access.NewStripper(g.names...), g.HeaderNames.canonical()
 	if err := g.provisionRules(ctx); err != nil {
 		return err
 	}
@@ -58,15 +61,14 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 // ServeHTTP lets a request through, with the person's identity, or answers it.
 // Everything that is not clearly allowed is refused.
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
-	a := arrive(r)
+	a, trusted := arrive(r)
 	client := g.clientAddr(r, a, trusted)
 	// What the client says about who it is goes first, on every path.
-	access.StripRequest(r, g.names, trusted)
+	g.strip.Request(r, trusted)
 	if err := g.app.place(); err != nil && g.app.engine == nil { // its Start refuses in a moment
 		return notServing(w)
 	}
-	v := &guardVisit{Guard: g, w: w, r: r, arrival: a, address: client, next: next, original: originalURL(r)}
+	v := &guardVisit{Guard: g, w: w, r: r, arrival: a, address: client, now: time.Now(), next: next, original: originalURL(r)}
 	err := v.serve()
 	if err == nil || v.passed {
 		return err
@@ -133,10 +135,15 @@ func refusedMethod(r *http.Request) bool {
 }
 
 func isExtendedConnect(r *http.Request) bool {
-	return r.Method == http.MethodConnect && access.Classify(r) == access.WebSocket
+	return r.Method == http.MethodConnect && access.IsWebSocket(r)
 }
 
-// guardVisit is one request to a guarded site.
+// toldLines is how many headers tell an app who is asking.
+const toldLines = 5
+
+// guardVisit is one request to a guarded site. All that a request needs of
+// memory is in it, so that there is one allocation to be made, and to be found
+// again.
 type guardVisit struct {
 	*Guard
 	w        http.ResponseWriter
@@ -145,25 +152,30 @@ type guardVisit struct {
 	arrival  web.Arrival
 	address  netip.Addr // as networks are compared
 	next     caddyhttp.Handler
-	passed   bool // the app has it
+	now      time.Time // when it arrived
+	passed   bool      // the app has it
 	asked    []access.Options
 	bypass   bool
-	shown    session.Key // of the API key that opens this
-	provider string      // that the key's owner belongs to
+	shown    session.Key       // of the API key that opens this
+	provider string            // that the key's owner belongs to
+	lines    [toldLines]string // values of the headers that tell who is asking
+	filter   cookieFilter
 }
+
+// kind is what the request is. Only the form of a refusal depends on it.
+func (v *guardVisit) kind() access.RequestKind { return access.Classify(v.r) }
 
 // guard decides, and carries it out. A bypass never asks anyone to sign in, and
 // sets the identity of who is signed in anyway.
 func (v *guardVisit) guard() error {
 	v.asked, v.bypass = v.asks(v.r)
-	kind := access.Classify(v.r)
 	if !v.bypass && access.AsksForKeys(v.asked) {
 		if shown, is := showsKey(v.r.Header); is {
-			return v.byKey(shown, kind)
+			return v.byKey(shown)
 		}
 	}
 	entry, err := v.entry()
-	d := v.decide(kind, entry, err)
+	d := v.decide(entry, err)
 	switch {
 	case d.passes:
 		return v.pass(d.as)
@@ -185,8 +197,8 @@ type decision struct {
 // decide tells what becomes of a request with the session that it proves, nil
 // for none, or err where that is not known. It has no effect of its own: explain
 // asks it too.
-func (v *guardVisit) decide(kind access.RequestKind, entry *session.Entry, err error) decision {
-	foreign := kind == access.WebSocket && !v.originAllowed()
+func (v *guardVisit) decide(entry *session.Entry, err error) decision {
+	foreign := access.IsWebSocket(v.r) && !v.originAllowed()
 	refused := func(why string, answer func() error) decision { return decision{why: why, answer: answer} }
 	switch {
 	case v.bypass && foreign: // it is nobody's
@@ -194,29 +206,29 @@ func (v *guardVisit) decide(kind access.RequestKind, entry *session.Entry, err e
 	case v.bypass:
 		return decision{passes: true, as: entry}
 	case err != nil && !errors.Is(err, session.ErrNotFound):
-		return refused("store unavailable", func() error { return v.refuseUnavailable(err, kind) })
+		return refused("store unavailable", func() error { return v.refuseUnavailable(err, v.kind()) })
 	case earlyData(v.r) && (unsafeMethod(v.r.Method) || slices.ContainsFunc(v.asked, access.Options.Networked)):
 		return refused("early data", v.refuseEarly)
 	case v.outside():
-		return refused("network", func() error { return v.refuseNetwork(kind) })
-	case kind == access.Preflight:
+		return refused("network", func() error { return v.refuseNetwork(v.kind()) })
+	case access.IsPreflight(v.r):
 		return v.preflight()
 	case foreign:
 		return refused("websocket origin", v.refuseOrigin)
 	case entry == nil:
-		return refused("not signed in", func() error { return v.refuseSignedOut(kind, needed(v.asked)) })
+		return refused("not signed in", func() error { return v.refuseSignedOut(v.kind(), needed(v.asked)) })
 	}
 	d := access.DecideAll(v.asked, v.visitor(entry))
 	switch {
 	case d.Allowed:
 		return decision{passes: true, as: entry}
 	case d.Denied != access.NotDenied:
-		return refused("not allowed", func() error { return v.refuseDenied(entry, kind) })
+		return refused("not allowed", func() error { return v.refuseDenied(entry, v.kind()) })
 	}
 	return refused("needs "+d.Need(), func() error {
 		needs := needed(v.asked)
 		needs.renew, needs.of = d.NeedFresh > 0, entry.Account.ID
-		return v.refuseSignedOut(kind, needs)
+		return v.refuseSignedOut(v.kind(), needs)
 	})
 }
 
@@ -233,7 +245,7 @@ func (v *guardVisit) entry() (*session.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := v.app.engine.reader.Use(v.r.Context(), entry); err != nil {
+	if err := v.app.engine.reader.Use(v.r.Context(), entry, v.now); err != nil {
 		return nil, err
 	}
 	return entry, nil
@@ -264,7 +276,7 @@ func (v *guardVisit) visitor(e *session.Entry) access.Visitor {
 	return access.Visitor{
 		Person: personOf(e.Account, e.Provider),
 		Level:  e.Token.Level, PasswordAt: e.Token.PasswordAt, FactorAt: e.Token.FactorAt,
-		Client: v.address, Now: time.Now(),
+		Client: v.address, Now: v.now,
 	}
 }
 

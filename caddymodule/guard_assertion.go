@@ -11,35 +11,40 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/web"
 )
 
-// assert sets the signed form of who is asking. Where it cannot be made the
-// app gets none, and one that needs it refuses.
-func (v *guardVisit) assert(e *session.Entry) {
+// assert gives the signed form of what is told, "" where there is none.
+func (v *guardVisit) assert(e *session.Entry, t *assertion.Told) string {
 	if !*v.Assertion {
-		return
+		return ""
 	}
-	of := v.identityOf(e)
-	text, err := e.Assertion.Text(v.app.engine.assertions(), &of, time.Now())
+	text, err := e.Assertion.Text(v.app.engine.assertions(), &t.Identity, v.now)
 	if err != nil {
 		v.app.log.Error("an assertion could not be signed; the app gets none", "error", err.Error())
-		return
 	}
-	v.r.Header[assertion.Header] = []string{text} // its own: directives replace values in place
+	return text
 }
 
-// identityOf is what an assertion for this host says of a session. A provider's
-// sign-in is as old as the provider says.
-func (v *guardVisit) identityOf(e *session.Entry) assertion.Identity {
+// told is what this host's app is told of a session. It is made again where the
+// entry was last told of elsewhere: an API key's is for every host.
+func (v *guardVisit) told(e *session.Entry) *assertion.Told {
+	at := assertion.Place{Portal: v.app.Portal, Host: v.arrival.Host, Secure: v.arrival.Secure}
+	if t := e.Told.Load(); t != nil && t.At == at {
+		return t
+	}
+	t := assertion.Tell(at, identityOf(e))
+	e.Told.Store(t)
+	return t
+}
+
+// identityOf is what an app is told of a session. A provider's sign-in is as old
+// as the provider says.
+func identityOf(e *session.Entry) assertion.Identity {
 	a, t := &e.Account, &e.Token
 	of := assertion.Identity{
-		Issuer: v.app.Portal, Audience: v.arrival.Host,
 		Subject: string(a.ID), Username: a.Name, Name: a.DisplayName, Email: a.Email, Groups: a.Groups,
 		AMR: e.AMR, AuthTime: t.PasswordAt, Ends: e.Expires,
 	}
 	if t.FactorAt.After(of.AuthTime) {
 		of.AuthTime = t.FactorAt
-	}
-	if of.Issuer == "" {
-		of.Issuer = v.arrival.Origin()
 	}
 	return of
 }

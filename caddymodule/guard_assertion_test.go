@@ -1,10 +1,8 @@
 package caddymodule
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -14,7 +12,6 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/assertion"
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
@@ -235,7 +232,6 @@ func TestAuthTimeIsThatOfTheLatestProof(t *testing.T) {
 	t.Parallel()
 	early := time.Unix(1_790_000_000, 0)
 	late := early.Add(time.Minute)
-	v := &guardVisit{Guard: &Guard{guardState: guardState{app: new(App)}}}
 	for name, c := range map[string]struct{ password, factor, want time.Time }{
 		"password, then a code": {early, late, late},
 		"the password again":    {late, early, late},
@@ -244,31 +240,8 @@ func TestAuthTimeIsThatOfTheLatestProof(t *testing.T) {
 		"neither":               {},
 	} {
 		e := &session.Entry{Token: session.Token{PasswordAt: c.password, FactorAt: c.factor}}
-		if got := v.identityOf(e).AuthTime; !got.Equal(c.want) {
+		if got := identityOf(e).AuthTime; !got.Equal(c.want) {
 			t.Errorf("%s: %v", name, got)
 		}
-	}
-}
-
-// PERFORMANCE: an assertion that is kept costs a request one slice.
-func TestKeptAssertionCostsOneAllocation(t *testing.T) {
-	g := newGateway(t)
-	g.addAccount()
-	g.mustLoad(g.global("portal https://login.example.com") + g.site("login.example.com", "sallyport_portal") +
-		g.site("app.example.com", "sallyport\n"+g.proxy()))
-	g.waitReady("app.example.com")
-	app := started.current()
-	entry := &session.Entry{
-		Account: account.Account{ID: "a", Name: "alice", Groups: []string{"staff", "ops"}},
-		AMR:     []string{"pwd", "otp"}, Expires: time.Now().Add(time.Hour),
-	}
-	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "https://app.example.com/", nil)
-	v := &guardVisit{Guard: app.guards[0], r: r}
-	v.assert(entry)
-	if n := testing.AllocsPerRun(1000, func() { v.assert(entry) }); n > 1 {
-		t.Errorf("%v allocations", n)
-	}
-	if r.Header.Get(assertion.Header) == "" {
-		t.Error("there is none")
 	}
 }

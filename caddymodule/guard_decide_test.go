@@ -1,16 +1,9 @@
 package caddymodule
 
 import (
-	"context"
-	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
-
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
@@ -130,56 +123,3 @@ func TestReportOnlyLetsEverythingThrough(t *testing.T) {
 	}
 	contains(t, g.logged(), `"why":"not allowed"`)
 }
-
-// BenchmarkGuardSignedIn is the price of the guard for a request that passes:
-// compare `guarded` with `bare`, the same handlers without it.
-func BenchmarkGuardSignedIn(b *testing.B) {
-	g := newGateway(b)
-	g.addAccount()
-	g.guarded("rule /open* {\nbypass\n}")
-	cookie := g.signedIn(session.LevelSecondFactor, "app.example.com")
-	guard := started.current().guards[0]
-	app := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
-		w.WriteHeader(http.StatusOK)
-		return nil
-	})
-	sent := httptest.NewRequest("GET", "https://app.example.com/report?a=1", nil)
-	cookie(sent)
-	for _, h := range []string{"Accept: text/html", "Accept-Encoding: gzip", "Accept-Language: en", "User-Agent: Firefox", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document", "Referer: https://app.example.com/"} {
-		name, value, _ := strings.Cut(h, ": ")
-		sent.Header.Set(name, value)
-	}
-	sent.Header.Set("Cookie", sent.Header.Get("Cookie")+"; theme=dark; app_session=0123456789abcdef")
-	for name, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
-		"bare":    app.ServeHTTP,
-		"guarded": func(w http.ResponseWriter, r *http.Request) error { return guard.ServeHTTP(w, r, app) },
-	} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			w := &discard{header: http.Header{}}
-			for b.Loop() {
-				r := *sent
-				r.Header = make(http.Header, len(sent.Header))
-				for k, v := range sent.Header {
-					r.Header[k] = v
-				}
-				repl := caddy.NewReplacer()
-				ctx := context.WithValue(context.WithValue(sent.Context(), caddy.ReplacerCtxKey, repl), caddyhttp.VarsCtxKey, map[string]any{})
-				w.status = 0
-				if err := serve(w, r.WithContext(ctx)); err != nil || w.status != http.StatusOK {
-					b.Fatal(fmt.Sprint(w.status, err))
-				}
-			}
-		})
-	}
-}
-
-// discard is an answer that goes nowhere.
-type discard struct {
-	header http.Header
-	status int
-}
-
-func (d *discard) Header() http.Header         { return d.header }
-func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
-func (d *discard) WriteHeader(status int)      { d.status = status }

@@ -92,8 +92,8 @@ func (s supposed) request() *http.Request {
 // explain tells what the guard would do. It asks the very functions that decide.
 func (g *Guard) explain(s supposed) explanation {
 	r := s.request()
-	access.StripRequest(r, g.names, false) // rules see no more of a real one
-	v := &guardVisit{Guard: g, r: r, original: s.path, address: s.address, arrival: web.Arrival{Secure: true, Host: s.host, Client: s.address}}
+	g.strip.Request(r, false) // rules see no more of a real one
+	v := &guardVisit{Guard: g, r: r, now: time.Now(), original: s.path, address: s.address, arrival: web.Arrival{Secure: true, Host: s.host, Client: s.address}}
 	x := explanation{
 		Host: s.host, Site: v.title(), Where: g.Source[""], ReportOnly: g.ReportOnly, Method: s.method, Path: s.path.RequestURI(),
 	}
@@ -122,7 +122,7 @@ func (g *Guard) explain(s supposed) explanation {
 	}
 	v.asked, v.bypass = g.asks(r)
 	entry := s.session()
-	x.tell(v, v.decide(access.Classify(r), entry, nil), s)
+	x.tell(v, v.decide(entry, nil), s)
 	return x
 }
 
@@ -220,7 +220,7 @@ func (v *guardVisit) headersOf(e *session.Entry) (headers []headerOfName) {
 	}
 	quiet, off := *v.Guard, false
 	quiet.Assertion = &off // a token is as good as a sign-in
-	(&guardVisit{Guard: &quiet, r: v.r, arrival: v.arrival}).identify(e)
+	(&guardVisit{Guard: &quiet, r: v.r, now: v.now, arrival: v.arrival}).identify(e)
 	for _, name := range v.names {
 		if values := v.r.Header[http.CanonicalHeaderKey(name)]; len(values) > 0 {
 			headers = append(headers, headerOfName{name, values[0]})

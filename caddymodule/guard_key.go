@@ -15,7 +15,7 @@ import (
 // byKey decides for a program that shows an API key (SPEC J). The key decides
 // alone: a cookie counts for nothing beside it. Whatever becomes of the
 // request, the app never sees the key.
-func (v *guardVisit) byKey(shown shownKey, kind access.RequestKind) error {
+func (v *guardVisit) byKey(shown shownKey) error {
 	v.r.Header.Del("Authorization")
 	switch {
 	case earlyData(v.r): // what is replayed would be done twice
@@ -26,7 +26,7 @@ func (v *guardVisit) byKey(shown shownKey, kind access.RequestKind) error {
 		return v.report("API key from another site", func() error {
 			return v.refuseKey(http.StatusForbidden, "cross_site", "An API key is not taken from another site's page")
 		})
-	case kind == access.WebSocket && !v.originAllowed():
+	case access.IsWebSocket(v.r) && !v.originAllowed():
 		return v.report("websocket origin", v.refuseOrigin)
 	}
 	entry, err := v.keyEntry(shown)

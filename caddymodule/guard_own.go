@@ -6,7 +6,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/sallyport-auth/sallyport/internal/access"
 	"github.com/sallyport-auth/sallyport/internal/web"
 	"github.com/sallyport-auth/sallyport/pages"
 )
@@ -29,7 +28,7 @@ func (v *guardVisit) serveOwn() error {
 		return v.serveWatch()
 	}
 	if !v.app.engine.ready.Load() {
-		return v.refuseUnavailable(errNotReady, access.Classify(v.r))
+		return v.refuseUnavailable(errNotReady, v.kind())
 	}
 	r := v.r.Clone(v.r.Context())
 	r.URL = v.original

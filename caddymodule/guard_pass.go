@@ -4,13 +4,11 @@ import (
 	"io"
 	"net/http"
 	"net/textproto"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/assertion"
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
@@ -27,6 +25,17 @@ func identityHeaders(h HeaderNames) []string {
 	return names
 }
 
+// canonical gives the names in the order of guardVisit.lines, as a header has
+// them; "" for none.
+func (h HeaderNames) canonical() (names [toldLines]string) {
+	for i, name := range [...]string{h.User, h.Name, h.Email, h.Groups, assertion.Header} {
+		if name != "" {
+			names[i] = textproto.CanonicalMIMEHeaderKey(name)
+		}
+	}
+	return names
+}
+
 // pass lets the request through to the app: without our cookies, and with the
 // identity of the session, if there is one.
 func (v *guardVisit) pass(e *session.Entry) error {
@@ -38,75 +47,36 @@ func (v *guardVisit) pass(e *session.Entry) error {
 	if v.ReportOnly {
 		e = nil // what stays open is ended by nobody
 	}
-	f := &cookieFilter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: v.w}}
+	f := &v.filter
+	f.ResponseWriter = v.w
 	f.prepare(v, e)
 	defer f.finish()
 	return v.next.ServeHTTP(f, v.r)
 }
 
 // identify sets who is asking, from the server's record alone, in place of
-// what StripRequest removed.
+// what the Stripper removed.
 func (v *guardVisit) identify(e *session.Entry) {
-	a := &e.Account
-	joined := joinGroups(a.Groups)
-	values := [...]string{a.Name, a.DisplayName, a.Email, joined}
-	lines := make([]string, len(values)) // of all four headers
-	for i, name := range [...]string{v.HeaderNames.User, v.HeaderNames.Name, v.HeaderNames.Email, v.HeaderNames.Groups} {
-		if values[i] != "" {
-			lines[i] = headerText(values[i])
-			v.r.Header[textproto.CanonicalMIMEHeaderKey(name)] = lines[i : i+1 : i+1]
+	t := v.told(e)
+	v.lines = [...]string{t.User, t.Name, t.Email, t.Groups, v.assert(e, t)}
+	for i, name := range v.tells {
+		if v.lines[i] != "" && name != "" {
+			v.r.Header[name] = v.lines[i : i+1 : i+1] // this request's own: directives replace values in place
 		}
 	}
-	v.assert(e)
 	if repl, ok := v.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Map(func(key string) (any, bool) {
-			switch key {
-			case "http.auth.user.id":
-				return a.Name, true
-			case "http.auth.user.account":
-				return string(a.ID), true
-			case "http.auth.user.name":
-				return a.DisplayName, true
-			case "http.auth.user.email":
-				return a.Email, true
-			case "http.auth.user.groups":
-				return joined, true
-			}
-			return nil, false
-		})
+		repl.Map(t.Placeholder)
 	}
-}
-
-// joinGroups lists the groups with a proper name, each once (SPEC A4).
-func joinGroups(groups []string) string {
-	var b strings.Builder
-	for i, g := range groups {
-		if !account.ValidGroup(g) || slices.Contains(groups[:i], g) {
-			continue
-		}
-		if b.Len() > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(g)
-	}
-	return b.String()
-}
-
-// headerText leaves out what would end a header line.
-func headerText(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f {
-			return -1
-		}
-		return r
-	}, s)
 }
 
 // stripCookies removes our cookies from what the app sees (R46), and leaves
 // the app's own as they were sent.
 func stripCookies(h http.Header) {
-	lines := h["Cookie"]
-	kept := lines[:0:0]
+	lines, has := h["Cookie"]
+	if !has {
+		return
+	}
+	kept := lines[:0]
 	for _, line := range lines {
 		if line = withoutOurs(line); line != "" {
 			kept = append(kept, line)
@@ -122,11 +92,10 @@ func stripCookies(h http.Header) {
 // withoutOurs is one Cookie header's text without our cookies.
 func withoutOurs(line string) string {
 	var b strings.Builder
-	for part := range strings.SplitSeq(line, ";") {
+	for more, rest, part := true, line, ""; more; {
+		part, rest, more = strings.Cut(rest, ";")
 		part = strings.TrimSpace(part)
-		// Some programs drop what stands before a name, and quotes around it.
-		name, _, _ := strings.Cut(strings.TrimLeft(part, "= \t\""), "=")
-		if part == "" || session.Ours(strings.TrimRight(name, " \t\"")) {
+		if part == "" || session.Ours(cookieName(part)) {
 			continue
 		}
 		if b.Len() > 0 {
@@ -138,6 +107,21 @@ func withoutOurs(line string) string {
 	}
 	return b.String()
 }
+
+// cookieName is the name that a part of a Cookie header has to some program:
+// some drop what stands before it, and quotes around it.
+func cookieName(part string) string {
+	for part != "" && (part[0] == '=' || quoting(part[0])) {
+		part = part[1:]
+	}
+	name, _, _ := strings.Cut(part, "=")
+	for name != "" && quoting(name[len(name)-1]) {
+		name = name[:len(name)-1]
+	}
+	return name
+}
+
+func quoting(c byte) bool { return c == ' ' || c == '\t' || c == '"' }
 
 // cookieFilter drops cookies of our names from what an app answers: an app
 // must not be able to set, replace or end a sign-in. An answer that stays open

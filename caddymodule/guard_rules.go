@@ -44,6 +44,9 @@ func (g *Guard) provisionRules(ctx caddy.Context) error {
 // asks returns what the request must satisfy, all of it, or that nobody is
 // asked.
 func (g *Guard) asks(r *http.Request) (all []access.Options, bypass bool) {
+	if len(g.rules) == 0 {
+		return g.alone, false
+	}
 	rules, site := g.deciding(r)
 	switch {
 	case len(rules) == 0:
@@ -63,10 +66,11 @@ func (g *Guard) asks(r *http.Request) (all []access.Options, bypass bool) {
 // every rule that any reading of it could match, and the site too: what the app
 // makes of such a path is not known. With no rule it is the site alone.
 func (g *Guard) deciding(r *http.Request) (rules []guardRule, site bool) {
-	if access.Ambiguous(r.URL.EscapedPath()) {
+	if !access.Plain(r.URL) && access.Ambiguous(r.URL.EscapedPath()) {
 		return g.possible(r), true
 	}
-	for i, rule := range g.rules {
+	for i := range g.rules {
+		rule := &g.rules[i]
 		matched, err := rule.match.AnyMatchWithError(r)
 		if err != nil { // what cannot be decided is asked for everything
 			return g.asking(), true

@@ -47,7 +47,7 @@ func (v *guardVisit) serveSession() error {
 	case errors.Is(err, session.ErrNotFound):
 		return v.problemSignedOut(false)
 	case err != nil:
-		return v.refuseUnavailable(err, access.Classify(v.r))
+		return v.refuseUnavailable(err, v.kind())
 	default:
 		options, bypass := v.asks(v.resumed())
 		d := access.DecideAll(options, v.visitor(entry))
@@ -64,7 +64,7 @@ func (v *guardVisit) serveSession() error {
 // sends them to sign in, and afterwards back to that page.
 func (v *guardVisit) serveResume() error {
 	v.noStore()
-	kind := access.Classify(v.r)
+	kind := v.kind()
 	options, bypass := v.asks(v.resumed())
 	entry, err := v.entry()
 	if err != nil && !errors.Is(err, session.ErrNotFound) {

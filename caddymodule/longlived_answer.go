@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -26,16 +25,8 @@ const (
 // openAnswer is the part of an answer that may become a connection that stays
 // open. An answer that does not costs nothing.
 type openAnswer struct {
-	entry   *session.Entry // nil for an answer that nobody's session ends
-	engine  *engine
-	request *http.Request
-	host    string
-	address netip.Addr
-	asked   []access.Options
-	bypass  bool
-	// shown is the API key that entry is of, provider its owner's.
-	shown    session.Key
-	provider string
+	entry *session.Entry // nil for an answer that nobody's session ends
+	visit *guardVisit    // that it answers; nil where entry is
 	// cancel ends the request; nil where its connection can be ended without.
 	cancel   context.CancelFunc
 	switched bool        // 101 was the answer
@@ -49,11 +40,9 @@ type openAnswer struct {
 	server http.ResponseWriter
 }
 
-// prepare is called before the app gets the request. It keeps no visit: what an
-// answer holds on to is on the heap.
+// prepare is called before the app gets the request.
 func (f *cookieFilter) prepare(v *guardVisit, e *session.Entry) {
-	f.entry, f.engine, f.request, f.host, f.address, f.asked, f.bypass = e, v.app.engine, v.r, v.arrival.Host, v.address, v.asked, v.bypass
-	f.shown, f.provider = v.shown, v.provider
+	f.entry, f.visit = e, v
 	if f.entry == nil || v.r.ProtoMajor < 3 && v.r.Method != http.MethodConnect && v.r.ContentLength == 0 {
 		return
 	}
@@ -72,13 +61,14 @@ func (f *cookieFilter) prepare(v *guardVisit, e *session.Entry) {
 func (f *cookieFilter) begin(status int) {
 	f.switched = status == http.StatusSwitchingProtocols
 	opened := status >= 200 && status < 300
-	f.server = innermost(f.ResponseWriter)
 	switch {
 	case f.entry == nil || f.switched:
 	case f.socket != nil && opened:
+		f.server = innermost(f.ResponseWriter)
 		f.remove = f.keep(kindWebSocket, f.socket.end, f.socket.clearUsed)
 		return
 	case isEventStream(f.Header()):
+		f.server = innermost(f.ResponseWriter)
 		f.remove = f.keep(kindEventStream, func(goodbye) { f.hangUp() }, func() bool { return false })
 	}
 	f.socket = nil // an answer like any other
@@ -152,7 +142,7 @@ func (f *cookieFilter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil || f.entry == nil {
 		return conn, rw, err
 	}
-	framed := f.switched && access.Classify(f.request) == access.WebSocket
+	framed := f.switched && access.IsWebSocket(f.visit.r)
 	c, err := newSocketConn(conn, rw, framed)
 	if err != nil {
 		_ = conn.Close()
@@ -164,12 +154,13 @@ func (f *cookieFilter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // keep has the engine end a connection with the session that opened it.
 func (f *cookieFilter) keep(kind string, end func(goodbye), used func() bool) (remove func()) {
-	proved := f.engine.proofOf(f.entry)
+	v := f.visit
+	proved := v.app.engine.proofOf(f.entry)
 	if f.entry.APIKey != nil {
-		proved = f.engine.keyProof(f.entry, f.shown, f.provider)
+		proved = v.app.engine.keyProof(f.entry, v.shown, v.provider)
 	}
-	return f.engine.longLived.add(proved, &openConn{
-		kind: kind, host: f.host, address: f.address, options: f.asked, bypass: f.bypass, end: end, used: used,
+	return v.app.engine.longLived.add(proved, &openConn{
+		kind: kind, host: v.arrival.Host, address: v.address, options: v.asked, bypass: v.bypass, end: end, used: used,
 	})
 }
 

@@ -44,7 +44,8 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 	if err := p.app.place(); err != nil && p.app.engine == nil {
 		return notServing(w)
 	}
-	a := withID(arrive(r), r)
+	a, _ := arrive(r)
+	a = withID(a, r)
 	original := originalURL(r)
 	frame := pages.Frame{Lang: p.app.Language, RequestID: a.RequestID}
 	path := original.Path

@@ -150,11 +150,13 @@ func (d Decision) Need() string {
 }
 
 // Decide tells whether a visitor may pass.
-func (o Options) Decide(v Visitor) Decision {
+func (o Options) Decide(v Visitor) Decision { return o.decide(&v) }
+
+func (o *Options) decide(v *Visitor) Decision {
 	switch {
 	case !o.Inside(v.Client):
 		return Decision{Denied: DeniedNetwork}
-	case !o.admits(v.Person):
+	case !o.admits(&v.Person):
 		return Decision{Denied: DeniedPerson}
 	case o.Provider != "" && o.Provider != v.Provider:
 		return Decision{NeedProvider: o.Provider}
@@ -181,6 +183,9 @@ func (o Options) Networked() bool { return len(o.Networks) > 0 }
 // Inside reports whether an address is in the networks. An address that is
 // not known is in none.
 func (o Options) Inside(client netip.Addr) bool {
+	if len(o.Networks) == 0 {
+		return true
+	}
 	client = client.Unmap().WithZone("")
 	for _, ranges := range o.Networks {
 		if !slices.ContainsFunc(ranges, func(p netip.Prefix) bool { return p.Contains(client) }) {
@@ -191,7 +196,7 @@ func (o Options) Inside(client netip.Addr) bool {
 }
 
 // fresh reports whether each factor that is asked for was proved lately.
-func (o Options) fresh(v Visitor) bool {
+func (o *Options) fresh(v *Visitor) bool {
 	return session.ProvedSince(v.Now.Add(-o.Reauthenticate), o.Level(), v.PasswordAt, v.FactorAt)
 }
 
@@ -204,8 +209,9 @@ func DecideAll(all []Options, v Visitor) Decision {
 	}
 	result := Decision{Allowed: true}
 	provider := ""
-	for _, o := range all {
-		d := o.Decide(v)
+	for i := range all {
+		o := &all[i]
+		d := o.decide(&v)
 		switch {
 		case d.Denied != NotDenied:
 			return d
@@ -239,7 +245,7 @@ func (d Decision) and(other Decision) Decision {
 	return d
 }
 
-func (o Options) admits(p Person) bool {
+func (o *Options) admits(p *Person) bool {
 	for _, t := range o.Deny {
 		if t.names(p) || t.Kind == EmailDomain && unreadable(p.Email) {
 			return false
@@ -254,7 +260,7 @@ func (o Options) admits(p Person) bool {
 // names reports whether the term names the person. An empty value names
 // nobody: a placeholder that resolved to nothing must not name those without
 // an address.
-func (t Term) names(p Person) bool {
+func (t Term) names(p *Person) bool {
 	if t.Value == "" {
 		return false
 	}

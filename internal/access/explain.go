@@ -65,13 +65,13 @@ func (o Options) WhyDenied(v Visitor) string {
 	}
 	for _, t := range o.Deny {
 		switch {
-		case t.names(v.Person):
+		case t.names(&v.Person):
 			return fmt.Sprintf("`deny %s %s`", t.Kind, t.Value)
 		case t.Kind == EmailDomain && unreadable(v.Email):
 			return fmt.Sprintf("`deny %s %s`, and %q has no one domain", t.Kind, t.Value, v.Email)
 		}
 	}
-	if !o.admits(v.Person) {
+	if !o.admits(&v.Person) {
 		return "not among those of `allow`"
 	}
 	return ""

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -45,6 +46,27 @@ func Ambiguous(escapedPath string) bool {
 		}
 	}
 	return false
+}
+
+// Plain reports a path that every program reads alike, as nearly all are: of
+// letters, digits, `-`, `_`, `~`, and of `/` and `.` where neither follows one
+// of them. It is never Ambiguous, and costs less to tell.
+func Plain(u *url.URL) bool {
+	if u.RawPath != "" || u.Path == "" || u.Path[0] != '/' {
+		return false
+	}
+	apart := false // what came before is / or .
+	for i := 0; i < len(u.Path); i++ {
+		switch c := u.Path[i]; {
+		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '~':
+			apart = false
+		case (c == '/' || c == '.') && !apart:
+			apart = true
+		default:
+			return false
+		}
+	}
+	return u.Path[len(u.Path)-1] != '.'
 }
 
 // suspicious runes cut, split or vanish from a path in some program.

@@ -89,6 +89,33 @@ func TestPlainPaths(t *testing.T) {
 	}
 }
 
+// Plain is a quicker answer to the same question, where it is clear.
+func TestPlainIsNeverAmbiguous(t *testing.T) {
+	t.Parallel()
+	for _, c := range hostile {
+		if u, err := url.ParseRequestURI(c.path); err == nil && Plain(u) {
+			t.Errorf("%s is plain", c.path)
+		}
+	}
+	plain := 0
+	const letters = "a/.~-%;:A"
+	for n := range len(letters) * len(letters) * len(letters) * len(letters) {
+		path := []byte("/")
+		for ; n > 0; n /= len(letters) {
+			path = append(path, letters[n%len(letters)])
+		}
+		if u := (&url.URL{Path: string(path)}); Plain(u) {
+			plain++
+			if Ambiguous(u.EscapedPath()) || len(Readings(u.EscapedPath())) != 1 {
+				t.Errorf("%s is plain, and ambiguous", path)
+			}
+		}
+	}
+	if plain < 500 || Plain(&url.URL{Path: "/a", RawPath: "/%61"}) || Plain(&url.URL{Path: "*"}) || Plain(&url.URL{}) {
+		t.Errorf("%d plain paths", plain)
+	}
+}
+
 func TestTooManyReadingsAreAny(t *testing.T) {
 	t.Parallel()
 	if r := Readings("/" + strings.Repeat("a", maxRead)); r != nil {

@@ -38,9 +38,9 @@ func (k RequestKind) String() string {
 func Classify(r *http.Request) RequestKind {
 	h := r.Header
 	switch {
-	case r.Method == http.MethodOptions && h.Get("Origin") != "" && h.Get("Access-Control-Request-Method") != "":
+	case IsPreflight(r):
 		return Preflight
-	case isWebSocket(r):
+	case IsWebSocket(r):
 		return WebSocket
 	case isPrefetch(h):
 		return Prefetch
@@ -56,6 +56,12 @@ func Classify(r *http.Request) RequestKind {
 		return Programmatic
 	}
 	return byMethod(r.Method, isForm(h))
+}
+
+// IsPreflight is Classify for that kind alone: with IsWebSocket it is what a
+// request is asked that may pass, and costs little.
+func IsPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
 // byFetchMetadata reads Sec-Fetch-Mode and Sec-Fetch-Dest, which scripts
@@ -88,17 +94,21 @@ func byMethod(method string, form bool) RequestKind {
 	return Programmatic
 }
 
-// isWebSocket knows both handshakes: RFC 6455 by GET with Upgrade, and by
-// CONNECT with :protocol, RFC 8441 for HTTP/2, RFC 9220 for HTTP/3. For the
-// latter the library gives :protocol in place of the version.
-func isWebSocket(r *http.Request) bool {
+// IsWebSocket is Classify for that kind alone. It knows both handshakes: RFC
+// 6455 by GET with Upgrade, and by CONNECT with :protocol, RFC 8441 for HTTP/2,
+// RFC 9220 for HTTP/3. For the latter the library gives :protocol in place of
+// the version.
+func IsWebSocket(r *http.Request) bool {
+	if IsPreflight(r) {
+		return false
+	}
 	if r.Method == http.MethodConnect {
 		if r.ProtoMajor == 3 {
 			return r.Proto == "websocket"
 		}
 		return strings.EqualFold(r.Header.Get(":protocol"), "websocket")
 	}
-	return hasToken(r.Header.Values("Upgrade"), "websocket")
+	return hasToken(r.Header["Upgrade"], "websocket")
 }
 
 func isPrefetch(h http.Header) bool {

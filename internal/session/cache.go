@@ -31,7 +31,7 @@ type Key struct {
 }
 
 // Entry is a session as the guard remembers it. It is read-only but for its
-// time of last use and the assertion.
+// time of last use and what was made of it to tell its app.
 type Entry struct {
 	Session ID
 	Account account.Account
@@ -47,7 +47,8 @@ type Entry struct {
 	Idle    time.Duration
 	// Known is when the entry was read from the stores.
 	Known time.Time
-	// Assertion keeps what was last signed of the entry to tell its app.
+	// Told is what its app was last told of it, and Assertion what was signed.
+	Told      atomic.Pointer[assertion.Told]
 	Assertion assertion.Kept
 
 	used    atomic.Int64 // UnixNano of the newest use here or elsewhere

@@ -61,21 +61,46 @@ func (j Jar) Clear(w http.ResponseWriter, name string) {
 	})
 }
 
-// Get returns the value of one of our cookies. Sent twice it is none: which of
-// two the browser meant cannot be known, and a sibling host may have planted
-// one (T11).
+// Get returns the value of one of our cookies, as it was sent. Sent twice it is
+// none: which of two the browser meant cannot be known, and a sibling host may
+// have planted one (T11).
 func (j Jar) Get(r *http.Request, name string) string {
-	found := r.CookiesNamed(j.Name(name))
-	if len(found) != 1 {
+	full, value, found := j.Name(name), "", 0
+	for _, line := range r.Header["Cookie"] {
+		for more := true; more; {
+			var part string
+			part, line, more = strings.Cut(line, ";")
+			if n, text, ok := strings.Cut(part, "="); ok && trimSpaces(n) == full {
+				value = trimSpaces(text)
+				found++
+			}
+		}
+	}
+	if found != 1 {
 		return ""
 	}
-	return found[0].Value
+	return value
+}
+
+// trimSpaces is a name or value of a Cookie header without what may be around it.
+func trimSpaces(s string) string {
+	for s != "" && (s[0] == ' ' || s[0] == '\t') {
+		s = s[1:]
+	}
+	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
+		s = s[:len(s)-1]
+	}
+	return s
 }
 
 // Ours reports whether a cookie's name is one of ours under any prefix or
 // port: such cookies never reach an app, nor come from one.
 func Ours(name string) bool {
-	name = strings.ToLower(name)
-	name = strings.TrimPrefix(strings.TrimPrefix(name, "__host-"), "__secure-")
-	return name == CookieApp || strings.HasPrefix(name, CookieApp+"-")
+	for _, prefix := range [...]string{"__Host-", "__Secure-"} {
+		if len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+			name = name[len(prefix):]
+		}
+	}
+	const own = len(CookieApp)
+	return len(name) >= own && strings.EqualFold(name[:own], CookieApp) && (len(name) == own || name[own] == '-')
 }

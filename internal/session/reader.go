@@ -107,10 +107,9 @@ func (r *Reader) newestUse(ctx context.Context, s Session) (time.Time, error) {
 	return used, nil
 }
 
-// Use records that a request used the session, once a minute in the store.
+// Use records that a request used the session now, once a minute in the store.
 // ErrNotFound when it ended by idleness.
-func (r *Reader) Use(ctx context.Context, e *Entry) error {
-	now := r.Now()
+func (r *Reader) Use(ctx context.Context, e *Entry, now time.Time) error {
 	if err := r.endIdle(ctx, e, now); err != nil {
 		return err
 	}

@@ -128,20 +128,20 @@ func TestIdleSessionEndsButNotOneUsedOnAnotherNode(t *testing.T) {
 	for range 5 { // five hours, used there every half of one
 		for range 2 {
 			at = at.Add(30 * time.Minute)
-			if err := there.Use(ctx, other); err != nil {
+			if err := there.Use(ctx, other, at); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if err := here.Use(ctx, mine); err != nil {
+	if err := here.Use(ctx, mine, at); err != nil {
 		t.Fatalf("used on another node a moment ago: %v", err)
 	}
 	at = at.Add(time.Hour)
-	if err := here.Use(ctx, mine); err != nil {
+	if err := here.Use(ctx, mine, at); err != nil {
 		t.Fatalf("idle for exactly an hour: %v", err)
 	}
 	at = at.Add(time.Hour + time.Second)
-	if err := here.Use(ctx, mine); !errors.Is(err, session.ErrNotFound) || m.ended != 1 {
+	if err := here.Use(ctx, mine, at); !errors.Is(err, session.ErrNotFound) || m.ended != 1 {
 		t.Errorf("idle for longer: %v, ended %d times", err, m.ended)
 	}
 	if _, err := there.Read(ctx, k); !errors.Is(err, session.ErrNotFound) {

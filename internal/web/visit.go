@@ -190,7 +190,7 @@ func (v *visit) signedIn() (*login.Person, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := v.Reader.Use(v.ctx(), e); err != nil && !errors.Is(err, session.ErrNotFound) {
+	if err := v.Reader.Use(v.ctx(), e, v.Machine.Now()); err != nil && !errors.Is(err, session.ErrNotFound) {
 		return nil, err
 	}
 	person, err := v.Machine.Person(v.ctx(), e)
