@@ -110,7 +110,9 @@ type Ring struct {
 	sealers *sync.Map
 }
 
-func newRing(id secret.Bytes, keys []key) *Ring { return &Ring{id: id, keys: keys, sealers: new(sync.Map)} }
+func newRing(id secret.Bytes, keys []key) *Ring {
+	return &Ring{id: id, keys: keys, sealers: new(sync.Map)}
+}
 
 // String implements fmt.Stringer: the fingerprint, never a key.
 func (r *Ring) String() string { return "key ring " + r.Fingerprint() }
