@@ -3,6 +3,7 @@ package redisstore
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,15 +62,45 @@ func (s *Store) Session(ctx context.Context, id session.ID) (session.Session, er
 	if !plainID(id) {
 		return session.Session{}, session.ErrNotFound
 	}
-	var fields map[string]string
-	err := s.call(ctx, doing, again, func(ctx context.Context) (err error) {
-		fields, err = s.rdb.HGetAll(ctx, s.keys.session(id)).Result()
-		return err
-	})
+	answers, err := s.ask(ctx, doing, id)
 	if err != nil {
 		return session.Session{}, err
 	}
-	return s.readSession(doing, id, fields)
+	return s.readSession(doing, answers[0])
+}
+
+// answer is what Redis has of one session.
+type answer struct {
+	id   session.ID
+	hash *redis.MapStringStringCmd
+	used *redis.StringCmd
+}
+
+// ask reads sessions and their last uses in one pipeline, which is one round
+// trip. Both keys of a session are in one slot; nothing asks for the two to be
+// of the same moment, so that a script would only cost the server more.
+func (s *Store) ask(ctx context.Context, doing string, ids ...session.ID) ([]answer, error) {
+	answers := make([]answer, len(ids))
+	err := s.call(ctx, doing, again, func(ctx context.Context) error {
+		commands, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i, id := range ids {
+				answers[i] = answer{id, p.HGetAll(ctx, s.keys.session(id)), p.Get(ctx, s.keys.activity(id))}
+			}
+			return nil
+		})
+		if !errors.Is(err, redis.Nil) {
+			return err
+		}
+		// The first error is that a session was never used; a worse one may
+		// stand behind it.
+		for _, c := range commands {
+			if err := c.Err(); err != nil && !errors.Is(err, redis.Nil) {
+				return err
+			}
+		}
+		return nil
+	})
+	return answers, err
 }
 
 // SetToken implements login.Sessions.
@@ -131,35 +162,31 @@ func (s *Store) SessionsOf(ctx context.Context, id account.ID) ([]session.Sessio
 	if err != nil || len(members) == 0 {
 		return nil, err
 	}
-	records := make([]*redis.MapStringStringCmd, len(members))
-	err = s.call(ctx, doing, again, func(ctx context.Context) error {
-		_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i, m := range members {
-				records[i] = p.HGetAll(ctx, s.keys.session(memberID(m)))
-			}
-			return nil
-		})
-		return err
-	})
+	ids := make([]session.ID, len(members))
+	for i, m := range members {
+		member, _ := m.Member.(string)
+		ids[i] = session.ID(member)
+	}
+	answers, err := s.ask(ctx, doing, ids...)
 	if err != nil {
 		return nil, err
 	}
-	return s.listed(ctx, doing, id, members, records)
+	return s.listed(ctx, doing, id, members, answers)
 }
 
 // listed decodes the records of an index, newest first, and removes lines of
 // sessions that ended.
 func (s *Store) listed(ctx context.Context, doing string, owner account.ID,
-	members []redis.Z, records []*redis.MapStringStringCmd,
+	members []redis.Z, answers []answer,
 ) ([]session.Session, error) {
 	var list []session.Session
 	var dead []session.ID
 	for i, m := range members {
-		v, err := s.readSession(doing, memberID(m), records[i].Val())
+		v, err := s.readSession(doing, answers[i])
 		switch {
 		case err == session.ErrNotFound:
 			if s.now().Sub(time.UnixMicro(int64(m.Score))) > settling {
-				dead = append(dead, memberID(m))
+				dead = append(dead, answers[i].id)
 			}
 		case err != nil:
 			return nil, err
@@ -176,11 +203,6 @@ func (s *Store) listed(ctx context.Context, doing string, owner account.ID,
 		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.ID, b.ID))
 	})
 	return list, nil
-}
-
-func memberID(m redis.Z) session.ID {
-	id, _ := m.Member.(string)
-	return session.ID(id)
 }
 
 func (s *Store) unlist(ctx context.Context, owner account.ID, ids ...session.ID) error {
@@ -228,9 +250,10 @@ const tokenPrefix = "token "
 
 func tokenField(t session.Token) string { return tokenPrefix + string(t.Purpose) + " " + t.Host }
 
-// readSession decodes a session's hash and checks that each part is where it
-// belongs. Tokens come in order of issue.
-func (s *Store) readSession(doing string, id session.ID, fields map[string]string) (session.Session, error) {
+// readSession decodes a session's hash and its last use, and checks that each
+// part is where it belongs. Tokens come in order of issue.
+func (s *Store) readSession(doing string, a answer) (session.Session, error) {
+	id, fields := a.id, a.hash.Val()
 	if len(fields) == 0 {
 		return session.Session{}, session.ErrNotFound
 	}
@@ -261,5 +284,6 @@ func (s *Store) readSession(doing string, id session.ID, fields map[string]strin
 	slices.SortFunc(v.Tokens, func(a, b session.Token) int {
 		return cmp.Or(a.Issued.Compare(b.Issued), cmp.Compare(a.Host, b.Host), cmp.Compare(a.Purpose, b.Purpose))
 	})
-	return v, nil
+	v.LastUsed, err = lastUsed(doing, id, a.used)
+	return v, err
 }

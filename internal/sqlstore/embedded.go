@@ -41,11 +41,11 @@ type EmbeddedOptions struct {
 }
 
 var (
-	_ login.Flows    = (*Embedded)(nil)
-	_ login.Sessions = (*Embedded)(nil)
-	_ login.Activity = (*Embedded)(nil)
-	_ login.Limiter  = (*Embedded)(nil)
-	_ login.Tickets  = (*Embedded)(nil)
+	_ login.Flows      = (*Embedded)(nil)
+	_ login.Sessions   = (*Embedded)(nil)
+	_ session.Activity = (*Embedded)(nil)
+	_ login.Limiter    = (*Embedded)(nil)
+	_ login.Tickets    = (*Embedded)(nil)
 )
 
 // OpenEmbedded returns a store over the SQLite file at path. Like OpenSQLite
