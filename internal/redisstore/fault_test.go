@@ -276,31 +276,14 @@ func TestDamagedRecordRefuses(t *testing.T) {
 	admin := raw(t, server.Addr)
 	v := aSession("alice")
 	v.ID = "sid"
-	other := v
-	other.ID = "another"
-	good, err := encode(v)
-	must(t, err)
-	foreign, err := encode(other)
-	must(t, err)
-	for what, fields := range map[string][]any{
-		"no record":          {"account", "alice"},
-		"empty":              {"account", "alice", "record", ""},
-		"not JSON":           {"account", "alice", "record", "{"},
-		"JSON null":          {"account", "alice", "record", "null"},
-		"no value":           {"account", "alice", "record", `{"v":1}`},
-		"old schema":         {"account", "alice", "record", strings.Replace(good, `"v":1`, `"v":0`, 1)},
-		"wrong types":        {"account", "alice", "record", `{"v":1,"value":{"ID":7}}`},
-		"ten megabytes":      {"account", "alice", "record", good + strings.Repeat(" ", 10<<20)},
-		"another's record":   {"account", "alice", "record", foreign},
-		"another's account":  {"account", "mallory", "record", good},
-		"tokens inside":      {"account", "alice", "record", good}, // v has Tokens; stored ones never do
-		"damaged token":      {"account", "alice", "record", strings.Replace(foreign, "another", "sid", 1), "token app app.example", "{"},
-		"token of elsewhere": {"account", "alice", "record", strings.Replace(foreign, "another", "sid", 1), "token app app.example", "{}"},
-	} {
+	for what, fields := range damagedSessions(t, v) {
 		must(t, admin.Del(ctx, s.keys.session("sid")).Err())
-		must(t, admin.HSet(ctx, s.keys.session("sid"), fields...).Err())
+		must(t, admin.HSet(ctx, s.keys.session("sid"), fields).Err())
 		_, err := s.Session(ctx, "sid")
 		wantUnavailable(t, what, err)
+		if !errors.Is(err, session.ErrDamaged) {
+			t.Errorf("%s: %v, want session.ErrDamaged", what, err)
+		}
 	}
 	for what, text := range map[string]string{"not JSON": "?", "foreign flow": `{"v":1,"value":{"ID":"x","Browser":"y"}}`} {
 		must(t, admin.HSet(ctx, s.keys.flow("browser", "flow")[0], "record", text).Err())

@@ -6,19 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/session"
-)
-
-// Fields of the hash of a session, beside those of its tokens.
-const (
-	fieldAccount = "account"
-	fieldRecord  = "record"
 )
 
 // accountLife is how long a note of a changed account stays. Its writing is
@@ -40,11 +33,7 @@ func (s *Store) CreateSession(ctx context.Context, v session.Session) error {
 	if !alive {
 		return fmt.Errorf("%s: it has expired already", doing)
 	}
-	fields, err := sessionFields(v)
-	if err != nil {
-		return err
-	}
-	err = s.call(ctx, doing, again, func(ctx context.Context) error {
+	err := s.call(ctx, doing, again, func(ctx context.Context) error {
 		return indexSession.Run(ctx, s.rdb, []string{s.keys.sessionsOf(v.Account)},
 			life, v.Created.UnixMicro(), string(v.ID)).Err()
 	})
@@ -52,7 +41,7 @@ func (s *Store) CreateSession(ctx context.Context, v session.Session) error {
 		return err
 	}
 	return s.call(ctx, doing, again, func(ctx context.Context) error {
-		return createSession.Run(ctx, s.rdb, []string{s.keys.session(v.ID)}, append([]any{life}, fields...)...).Err()
+		return createSession.Run(ctx, s.rdb, []string{s.keys.session(v.ID)}, append([]any{life}, sessionFields(v)...)...).Err()
 	})
 }
 
@@ -109,14 +98,12 @@ func (s *Store) SetToken(ctx context.Context, id session.ID, t session.Token) er
 	if !plainID(id) {
 		return session.ErrNotFound
 	}
-	text, err := encode(t)
-	if err != nil {
-		return err
-	}
 	defer s.watch.sessionChanged(id)
+	field := tokenField(t)
 	var set int64
-	err = s.call(ctx, doing, again, func(ctx context.Context) (err error) {
-		set, err = setToken.Run(ctx, s.rdb, []string{s.keys.session(id)}, tokenField(t), text).Int64()
+	err := s.call(ctx, doing, again, func(ctx context.Context) (err error) {
+		set, err = setToken.Run(ctx, s.rdb, []string{s.keys.session(id)},
+			field, packToken(id, field, t), firstTokenPrefix+field).Int64()
 		return err
 	})
 	if err == nil && set == 0 {
@@ -226,64 +213,4 @@ func (s *Store) AccountChanged(ctx context.Context, id account.ID) error {
 	return s.call(ctx, doing, again, func(ctx context.Context) error {
 		return s.rdb.Set(ctx, s.keys.account(id), 1, accountLife).Err()
 	})
-}
-
-// sessionFields are the fields and values of a session's hash.
-func sessionFields(v session.Session) ([]any, error) {
-	tokens := v.Tokens
-	v.Tokens = nil
-	text, err := encode(v)
-	if err != nil {
-		return nil, err
-	}
-	fields := []any{fieldAccount, string(v.Account), fieldRecord, text}
-	for _, t := range tokens {
-		if text, err = encode(t); err != nil {
-			return nil, err
-		}
-		fields = append(fields, tokenField(t), text)
-	}
-	return fields, nil
-}
-
-const tokenPrefix = "token "
-
-func tokenField(t session.Token) string { return tokenPrefix + string(t.Purpose) + " " + t.Host }
-
-// readSession decodes a session's hash and its last use, and checks that each
-// part is where it belongs. Tokens come in order of issue.
-func (s *Store) readSession(doing string, a answer) (session.Session, error) {
-	id, fields := a.id, a.hash.Val()
-	if len(fields) == 0 {
-		return session.Session{}, session.ErrNotFound
-	}
-	v, err := decode[session.Session](doing, fields[fieldRecord])
-	if err != nil {
-		return session.Session{}, err
-	}
-	if v.ID != id || string(v.Account) != fields[fieldAccount] || v.Account == "" || len(v.Tokens) > 0 {
-		return session.Session{}, damaged(doing, "session %s holds what belongs to another", id)
-	}
-	// Redis may remove an expired key late, and its clock is not ours.
-	if !s.now().Before(v.Expires) {
-		return session.Session{}, session.ErrNotFound
-	}
-	for field, text := range fields {
-		if !strings.HasPrefix(field, tokenPrefix) {
-			continue
-		}
-		t, err := decode[session.Token](doing, text)
-		if err != nil {
-			return session.Session{}, err
-		}
-		if field != tokenField(t) {
-			return session.Session{}, damaged(doing, "a token of session %s is in another's place", id)
-		}
-		v.Tokens = append(v.Tokens, t)
-	}
-	slices.SortFunc(v.Tokens, func(a, b session.Token) int {
-		return cmp.Or(a.Issued.Compare(b.Issued), cmp.Compare(a.Host, b.Host), cmp.Compare(a.Purpose, b.Purpose))
-	})
-	v.LastUsed, err = lastUsed(doing, id, a.used)
-	return v, err
 }
