@@ -10,8 +10,14 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
-const selectSession = `SELECT s.id, s.account, s.record, COALESCE(a.at, 0)
-	FROM sessions s LEFT JOIN activity a ON a.session = s.id `
+const (
+	selectSession = `SELECT s.id, s.account, s.record, COALESCE(a.at, 0)
+		FROM sessions s LEFT JOIN activity a ON a.session = s.id `
+	selectLiveSession = selectSession + `WHERE s.id = $1 AND s.expires > $2`
+	selectSessionsOf  = selectSession + `WHERE s.account = $1 AND s.expires > $2 ORDER BY s.created DESC, s.seq DESC`
+	deleteSession     = `DELETE FROM sessions WHERE id = $1`
+	deleteActivity    = `DELETE FROM activity WHERE session = $1`
+)
 
 // scanSession refuses a record whose content is not what its row is for: a
 // session with another person's account would sign in as that person. The last
@@ -63,7 +69,7 @@ func (e *Embedded) Session(ctx context.Context, id session.ID) (s session.Sessio
 }
 
 func (e *Embedded) liveSession(ctx context.Context, q querier, id session.ID) (session.Session, error) {
-	return scanSession(q.QueryRowContext(ctx, selectSession+`WHERE s.id = $1 AND s.expires > $2`, id, micros(e.now())))
+	return scanSession(q.QueryRowContext(ctx, selectLiveSession, id, micros(e.now())))
 }
 
 // SetToken implements login.Sessions.
@@ -98,10 +104,10 @@ func (e *Embedded) SetToken(ctx context.Context, id session.ID, t session.Token)
 func (e *Embedded) EndSession(ctx context.Context, id session.ID) error {
 	e.activity.forget(id)
 	err := e.db.change(ctx, "ending a session", func(ctx context.Context, q querier) error {
-		if _, err := q.ExecContext(ctx, `DELETE FROM sessions WHERE id = $1`, id); err != nil {
+		if _, err := q.ExecContext(ctx, deleteSession, id); err != nil {
 			return err
 		}
-		_, err := q.ExecContext(ctx, `DELETE FROM activity WHERE session = $1`, id)
+		_, err := q.ExecContext(ctx, deleteActivity, id)
 		return err
 	})
 	if err == nil {
@@ -124,7 +130,7 @@ func (e *Embedded) SessionsOf(ctx context.Context, id account.ID) (all []session
 			s, err := scanSession(rows)
 			all = append(all, pending[s.ID].over(s))
 			return err
-		}, selectSession+`WHERE s.account = $1 AND s.expires > $2 ORDER BY s.created DESC, s.seq DESC`, id, micros(e.now()))
+		}, selectSessionsOf, id, micros(e.now()))
 	})
 	if err != nil {
 		return nil, err
