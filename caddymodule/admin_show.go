@@ -111,12 +111,8 @@ func (o *operation) sessionsOf(ctx context.Context, a account.Account) ([]sessio
 		if !s.Alive(o.now, a.SessionsValidFrom) {
 			continue
 		}
-		used, err := o.engine.short.LastUsed(ctx, s.ID)
-		if err != nil {
-			return nil, err
-		}
 		v := sessionView{
-			ID: string(s.ID), Account: a.Name, Created: s.Created.UTC(), Expires: s.Expires.UTC(), LastUsed: used.UTC(),
+			ID: string(s.ID), Account: a.Name, Created: s.Created.UTC(), Expires: s.Expires.UTC(), LastUsed: s.LastUsed.UTC(),
 			Methods: s.AMR, Provider: s.Provider(), Network: s.Network, Browser: s.Browser, Hosts: []string{},
 		}
 		for _, t := range s.Tokens {

@@ -41,7 +41,7 @@ type durableStore interface {
 type shortStore interface {
 	login.Flows
 	login.Sessions
-	login.Activity
+	session.Activity
 	login.Limiter
 	login.Tickets
 	login.Once
@@ -144,7 +144,7 @@ func (e *engine) stores() login.Stores {
 	return login.Stores{
 		Accounts: e.durable, SignIns: e.durable, Prover: e.durable, Changer: e.durable, Links: e.durable, Revocations: e.durable, Identities: e.durable,
 		Trusts: e.durable, APIKeys: e.durable, Mails: e.durable, History: e.durable,
-		Flows: e.short, Sessions: e.short, Activity: e.short, Limiter: e.short, Once: e.short,
+		Flows: e.short, Sessions: e.short, Limiter: e.short, Once: e.short,
 	}
 }
 

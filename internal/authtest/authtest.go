@@ -115,7 +115,7 @@ func (s *Site) Stores() login.Stores {
 	return login.Stores{
 		Accounts: s.Durable, SignIns: s.Durable, Prover: s.Durable, Changer: s.Durable, Links: s.Durable, Revocations: s.Durable, Identities: s.Durable,
 		Trusts: s.Durable, APIKeys: s.Durable, Mails: s.Durable, History: s.Durable,
-		Flows: s.Short, Sessions: s.Short, Activity: s.Short, Limiter: s.Short, Once: s.Short,
+		Flows: s.Short, Sessions: s.Short, Limiter: s.Short, Once: s.Short,
 	}
 }
 

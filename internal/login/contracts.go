@@ -193,9 +193,11 @@ type Flows interface {
 
 // Sessions keeps sessions.
 type Sessions interface {
-	// CreateSession stores s with its tokens until s.Expires.
+	// CreateSession stores s with its tokens until s.Expires. Its last use is
+	// session.Activity's to record.
 	CreateSession(ctx context.Context, s session.Session) error
-	// Session returns session.ErrNotFound for one that ended.
+	// Session returns the session with its last use;
+	// session.ErrNotFound for one that ended.
 	Session(ctx context.Context, id session.ID) (session.Session, error)
 	// SetToken sets the session's token for t.Purpose and t.Host in place of
 	// an older one; session.ErrNotFound when the session has ended.
@@ -203,19 +205,11 @@ type Sessions interface {
 	// EndSession removes the session and all its tokens; nil when it had
 	// ended already.
 	EndSession(ctx context.Context, id session.ID) error
-	// SessionsOf lists the account's sessions, newest first, exactly.
+	// SessionsOf lists the account's sessions with their last uses, newest
+	// first, exactly.
 	SessionsOf(ctx context.Context, id account.ID) ([]session.Session, error)
 	// AccountChanged tells every node to read the account anew.
 	AccountChanged(ctx context.Context, id account.ID) error
-}
-
-// Activity keeps when sessions were last used, apart from the sessions, so
-// that writing it empties no cache.
-type Activity interface {
-	// Touch records a use at now.
-	Touch(ctx context.Context, id session.ID, now time.Time, ttl time.Duration) error
-	// LastUsed returns the newest recorded use, zero for none.
-	LastUsed(ctx context.Context, id session.ID) (time.Time, error)
 }
 
 // Limiter counts tries. Every call is atomic over all nodes; an error means

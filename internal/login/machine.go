@@ -43,7 +43,6 @@ type Stores struct {
 
 	Flows    Flows
 	Sessions Sessions
-	Activity Activity
 	Limiter  Limiter
 	Once     Once
 }

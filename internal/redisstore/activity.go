@@ -12,7 +12,7 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
-// Touch implements login.Activity. A use older than the newest recorded one
+// Touch implements session.Activity. A use older than the newest recorded one
 // changes nothing, neither the time nor its TTL.
 func (s *Store) Touch(ctx context.Context, id session.ID, now time.Time, ttl time.Duration) error {
 	const doing = "recording a use in redis"
@@ -25,22 +25,11 @@ func (s *Store) Touch(ctx context.Context, id session.ID, now time.Time, ttl tim
 	})
 }
 
-// LastUsed implements login.Activity.
-func (s *Store) LastUsed(ctx context.Context, id session.ID) (time.Time, error) {
-	const doing = "reading the last use from redis"
-	if !plainID(id) {
-		return time.Time{}, nil
-	}
-	var text string
-	err := s.call(ctx, doing, again, func(ctx context.Context) (err error) {
-		text, err = s.rdb.Get(ctx, s.keys.activity(id)).Result()
-		return err
-	})
+// lastUsed reads what Touch wrote: zero where it never did.
+func lastUsed(doing string, id session.ID, answer *redis.StringCmd) (time.Time, error) {
+	text, err := answer.Result()
 	if errors.Is(err, redis.Nil) {
 		return time.Time{}, nil
-	}
-	if err != nil {
-		return time.Time{}, err
 	}
 	ns, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || len(text) != 19 || ns < 0 {

@@ -38,7 +38,6 @@ func calls(s *Store) map[string]func(context.Context) error {
 		"SessionsOf":     func(ctx context.Context) error { _, err := s.SessionsOf(ctx, v.Account); return err },
 		"AccountChanged": func(ctx context.Context) error { return s.AccountChanged(ctx, v.Account) },
 		"Touch":          func(ctx context.Context) error { return s.Touch(ctx, v.ID, now, time.Hour) },
-		"LastUsed":       func(ctx context.Context) error { _, err := s.LastUsed(ctx, v.ID); return err },
 		"Take":           func(ctx context.Context) error { _, err := s.Take(ctx, "key", factorLimit, now); return err },
 		"GiveBack":       func(ctx context.Context) error { return s.GiveBack(ctx, "key", factorLimit, login.Taken{ID: "x"}) },
 		"Clear":          func(ctx context.Context) error { return s.Clear(ctx, "key") },
@@ -226,7 +225,7 @@ func TestWrongTypeUnderAnyKeyRefuses(t *testing.T) {
 	for _, c := range []struct{ key, names string }{
 		{s.keys.session("sid"), "Session SetToken"},
 		{s.keys.sessionsOf("alice"), "CreateSession SessionsOf"},
-		{s.keys.activity("sid"), "Touch LastUsed"},
+		{s.keys.activity("sid"), "Touch Session"},
 		{flow[0], "Flow SaveFlow"},
 		{flow[1], "CreateFlow FlowsOf DeleteFlow"},
 		{limit[0], "Take GiveBack"},
@@ -277,39 +276,30 @@ func TestDamagedRecordRefuses(t *testing.T) {
 	admin := raw(t, server.Addr)
 	v := aSession("alice")
 	v.ID = "sid"
-	other := v
-	other.ID = "another"
-	good, err := encode(v)
-	must(t, err)
-	foreign, err := encode(other)
-	must(t, err)
-	for what, fields := range map[string][]any{
-		"no record":          {"account", "alice"},
-		"empty":              {"account", "alice", "record", ""},
-		"not JSON":           {"account", "alice", "record", "{"},
-		"JSON null":          {"account", "alice", "record", "null"},
-		"no value":           {"account", "alice", "record", `{"v":1}`},
-		"old schema":         {"account", "alice", "record", strings.Replace(good, `"v":1`, `"v":0`, 1)},
-		"wrong types":        {"account", "alice", "record", `{"v":1,"value":{"ID":7}}`},
-		"ten megabytes":      {"account", "alice", "record", good + strings.Repeat(" ", 10<<20)},
-		"another's record":   {"account", "alice", "record", foreign},
-		"another's account":  {"account", "mallory", "record", good},
-		"tokens inside":      {"account", "alice", "record", good}, // v has Tokens; stored ones never do
-		"damaged token":      {"account", "alice", "record", strings.Replace(foreign, "another", "sid", 1), "token app app.example", "{"},
-		"token of elsewhere": {"account", "alice", "record", strings.Replace(foreign, "another", "sid", 1), "token app app.example", "{}"},
-	} {
+	for what, fields := range damagedSessions(t, v) {
 		must(t, admin.Del(ctx, s.keys.session("sid")).Err())
-		must(t, admin.HSet(ctx, s.keys.session("sid"), fields...).Err())
+		must(t, admin.HSet(ctx, s.keys.session("sid"), fields).Err())
 		_, err := s.Session(ctx, "sid")
 		wantUnavailable(t, what, err)
+		if !errors.Is(err, session.ErrDamaged) {
+			t.Errorf("%s: %v, want session.ErrDamaged", what, err)
+		}
 	}
 	for what, text := range map[string]string{"not JSON": "?", "foreign flow": `{"v":1,"value":{"ID":"x","Browser":"y"}}`} {
 		must(t, admin.HSet(ctx, s.keys.flow("browser", "flow")[0], "record", text).Err())
 		wantUnavailable(t, what, calls(s)["Flow"](ctx))
 	}
+	must(t, admin.Del(ctx, s.keys.session(v.ID)).Err())
+	must(t, s.CreateSession(ctx, v))
 	for _, text := range []string{"", "soon", "-000000000000000001", "99999999999999999999"} {
-		must(t, admin.Set(ctx, s.keys.activity("sid"), text, 0).Err())
-		wantUnavailable(t, "last use "+text, calls(s)["LastUsed"](ctx))
+		must(t, admin.Set(ctx, s.keys.activity(v.ID), text, 0).Err())
+		for _, name := range []string{"Session", "SessionsOf"} {
+			err := calls(s)[name](ctx)
+			wantUnavailable(t, name+" with last use "+text, err)
+			if !errors.Is(err, session.ErrDamaged) {
+				t.Errorf("%s with last use %q: %v, want session.ErrDamaged", name, text, err)
+			}
+		}
 	}
 	for _, text := range []string{"", "soon {}", "99999999999999 {", "99999999999999 null"} {
 		must(t, admin.HSet(ctx, s.keys.nodes(), "id", text).Err())

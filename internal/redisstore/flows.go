@@ -14,6 +14,9 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/login"
 )
 
+// fieldRecord is the field of a flow's hash that holds it.
+const fieldRecord = "record"
+
 // CreateFlow implements login.Flows.
 func (s *Store) CreateFlow(ctx context.Context, f login.Flow) error {
 	const doing = "creating a flow in redis"

@@ -49,6 +49,8 @@ func TestKeysOfOneScriptShareASlot(t *testing.T) {
 	for name, group := range map[string][]string{
 		"flows":  append(k.flow(browser, "one"), append(k.flow(browser, "two"), k.flowsPrefix(browser)+"three")...),
 		"limits": k.limit("factor:alice:app"),
+		// No script: what is asked for together comes from one node.
+		"session and its last use": {k.session("sid"), k.activity("sid")},
 	} {
 		for _, key := range group {
 			if slot(key) != slot(group[0]) {

@@ -97,6 +97,10 @@ func (o Options) client() *redis.Options {
 		DialerRetries: 1,
 		// Whether a call may be sent twice is decided by call, case by case.
 		MaxRetries: -1,
+		// Pipelines go by the connections of all other commands. The library
+		// would keep ten more for them, of 256 KiB each, and every first sight
+		// of a session is a pipeline: it would wait for one of them to be made.
+		PipelinePoolSize: -1,
 
 		// No CLIENT SETINFO: a reply to it that came late was once taken for
 		// the next command's (CVE-2025-29923), and it needs a permission.

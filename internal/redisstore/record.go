@@ -9,12 +9,13 @@ import (
 // few KiB; what is far above was not written by us.
 const maxRecord = 256 << 10
 
-// recordVersion is in every record. A field may be added under the same
+// recordVersion is in every JSON record. A field may be added under the same
 // version: during a roll-out nodes read what older and newer ones wrote. A
 // change of meaning needs a new version, which older nodes refuse.
 const recordVersion = 1
 
-// envelope is the JSON form of every record.
+// envelope is the JSON form of every record but sessions, which are packed
+// (session_fields.go): of them there are the most, for the longest time.
 type envelope[T any] struct {
 	Version int `json:"v"`
 	Value   *T  `json:"value"`

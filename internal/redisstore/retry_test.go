@@ -25,7 +25,17 @@ type lostReplies struct {
 func (l *lostReplies) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 func (l *lostReplies) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		l.sent.Add(1)
+		err := next(ctx, cmds)
+		if l.lose.Add(-1) >= 0 {
+			for _, cmd := range cmds {
+				cmd.SetErr(io.EOF)
+			}
+			return io.EOF
+		}
+		return err
+	}
 }
 
 func (l *lostReplies) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
@@ -158,6 +168,13 @@ func TestSessionIsMadeAndEndedInSpiteOfLostAnswers(t *testing.T) {
 	must(t, err)
 	if len(list) != 1 {
 		t.Errorf("%d sessions", len(list))
+	}
+	must(t, s.Touch(ctx, v.ID, v.Created.Add(time.Minute), time.Hour))
+	l.lose.Store(1)
+	got, err := s.Session(ctx, v.ID)
+	must(t, err)
+	if !got.LastUsed.Equal(v.Created.Add(time.Minute)) {
+		t.Errorf("last used at %s", got.LastUsed)
 	}
 	l.lose.Store(1)
 	must(t, s.EndSession(ctx, v.ID))

@@ -3,21 +3,15 @@ package redisstore
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/session"
-)
-
-// Fields of the hash of a session, beside those of its tokens.
-const (
-	fieldAccount = "account"
-	fieldRecord  = "record"
 )
 
 // accountLife is how long a note of a changed account stays. Its writing is
@@ -39,11 +33,7 @@ func (s *Store) CreateSession(ctx context.Context, v session.Session) error {
 	if !alive {
 		return fmt.Errorf("%s: it has expired already", doing)
 	}
-	fields, err := sessionFields(v)
-	if err != nil {
-		return err
-	}
-	err = s.call(ctx, doing, again, func(ctx context.Context) error {
+	err := s.call(ctx, doing, again, func(ctx context.Context) error {
 		return indexSession.Run(ctx, s.rdb, []string{s.keys.sessionsOf(v.Account)},
 			life, v.Created.UnixMicro(), string(v.ID)).Err()
 	})
@@ -51,7 +41,7 @@ func (s *Store) CreateSession(ctx context.Context, v session.Session) error {
 		return err
 	}
 	return s.call(ctx, doing, again, func(ctx context.Context) error {
-		return createSession.Run(ctx, s.rdb, []string{s.keys.session(v.ID)}, append([]any{life}, fields...)...).Err()
+		return createSession.Run(ctx, s.rdb, []string{s.keys.session(v.ID)}, append([]any{life}, sessionFields(v)...)...).Err()
 	})
 }
 
@@ -61,15 +51,45 @@ func (s *Store) Session(ctx context.Context, id session.ID) (session.Session, er
 	if !plainID(id) {
 		return session.Session{}, session.ErrNotFound
 	}
-	var fields map[string]string
-	err := s.call(ctx, doing, again, func(ctx context.Context) (err error) {
-		fields, err = s.rdb.HGetAll(ctx, s.keys.session(id)).Result()
-		return err
-	})
+	answers, err := s.ask(ctx, doing, id)
 	if err != nil {
 		return session.Session{}, err
 	}
-	return s.readSession(doing, id, fields)
+	return s.readSession(doing, answers[0])
+}
+
+// answer is what Redis has of one session.
+type answer struct {
+	id   session.ID
+	hash *redis.MapStringStringCmd
+	used *redis.StringCmd
+}
+
+// ask reads sessions and their last uses in one pipeline, which is one round
+// trip. Both keys of a session are in one slot; nothing asks for the two to be
+// of the same moment, so that a script would only cost the server more.
+func (s *Store) ask(ctx context.Context, doing string, ids ...session.ID) ([]answer, error) {
+	answers := make([]answer, len(ids))
+	err := s.call(ctx, doing, again, func(ctx context.Context) error {
+		commands, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i, id := range ids {
+				answers[i] = answer{id, p.HGetAll(ctx, s.keys.session(id)), p.Get(ctx, s.keys.activity(id))}
+			}
+			return nil
+		})
+		if !errors.Is(err, redis.Nil) {
+			return err
+		}
+		// The first error is that a session was never used; a worse one may
+		// stand behind it.
+		for _, c := range commands {
+			if err := c.Err(); err != nil && !errors.Is(err, redis.Nil) {
+				return err
+			}
+		}
+		return nil
+	})
+	return answers, err
 }
 
 // SetToken implements login.Sessions.
@@ -78,14 +98,12 @@ func (s *Store) SetToken(ctx context.Context, id session.ID, t session.Token) er
 	if !plainID(id) {
 		return session.ErrNotFound
 	}
-	text, err := encode(t)
-	if err != nil {
-		return err
-	}
 	defer s.watch.sessionChanged(id)
+	field := tokenField(t)
 	var set int64
-	err = s.call(ctx, doing, again, func(ctx context.Context) (err error) {
-		set, err = setToken.Run(ctx, s.rdb, []string{s.keys.session(id)}, tokenField(t), text).Int64()
+	err := s.call(ctx, doing, again, func(ctx context.Context) (err error) {
+		set, err = setToken.Run(ctx, s.rdb, []string{s.keys.session(id)},
+			field, packToken(id, field, t), firstTokenPrefix+field).Int64()
 		return err
 	})
 	if err == nil && set == 0 {
@@ -131,35 +149,31 @@ func (s *Store) SessionsOf(ctx context.Context, id account.ID) ([]session.Sessio
 	if err != nil || len(members) == 0 {
 		return nil, err
 	}
-	records := make([]*redis.MapStringStringCmd, len(members))
-	err = s.call(ctx, doing, again, func(ctx context.Context) error {
-		_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i, m := range members {
-				records[i] = p.HGetAll(ctx, s.keys.session(memberID(m)))
-			}
-			return nil
-		})
-		return err
-	})
+	ids := make([]session.ID, len(members))
+	for i, m := range members {
+		member, _ := m.Member.(string)
+		ids[i] = session.ID(member)
+	}
+	answers, err := s.ask(ctx, doing, ids...)
 	if err != nil {
 		return nil, err
 	}
-	return s.listed(ctx, doing, id, members, records)
+	return s.listed(ctx, doing, id, members, answers)
 }
 
 // listed decodes the records of an index, newest first, and removes lines of
 // sessions that ended.
 func (s *Store) listed(ctx context.Context, doing string, owner account.ID,
-	members []redis.Z, records []*redis.MapStringStringCmd,
+	members []redis.Z, answers []answer,
 ) ([]session.Session, error) {
 	var list []session.Session
 	var dead []session.ID
 	for i, m := range members {
-		v, err := s.readSession(doing, memberID(m), records[i].Val())
+		v, err := s.readSession(doing, answers[i])
 		switch {
 		case err == session.ErrNotFound:
 			if s.now().Sub(time.UnixMicro(int64(m.Score))) > settling {
-				dead = append(dead, memberID(m))
+				dead = append(dead, answers[i].id)
 			}
 		case err != nil:
 			return nil, err
@@ -176,11 +190,6 @@ func (s *Store) listed(ctx context.Context, doing string, owner account.ID,
 		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.ID, b.ID))
 	})
 	return list, nil
-}
-
-func memberID(m redis.Z) session.ID {
-	id, _ := m.Member.(string)
-	return session.ID(id)
 }
 
 func (s *Store) unlist(ctx context.Context, owner account.ID, ids ...session.ID) error {
@@ -204,62 +213,4 @@ func (s *Store) AccountChanged(ctx context.Context, id account.ID) error {
 	return s.call(ctx, doing, again, func(ctx context.Context) error {
 		return s.rdb.Set(ctx, s.keys.account(id), 1, accountLife).Err()
 	})
-}
-
-// sessionFields are the fields and values of a session's hash.
-func sessionFields(v session.Session) ([]any, error) {
-	tokens := v.Tokens
-	v.Tokens = nil
-	text, err := encode(v)
-	if err != nil {
-		return nil, err
-	}
-	fields := []any{fieldAccount, string(v.Account), fieldRecord, text}
-	for _, t := range tokens {
-		if text, err = encode(t); err != nil {
-			return nil, err
-		}
-		fields = append(fields, tokenField(t), text)
-	}
-	return fields, nil
-}
-
-const tokenPrefix = "token "
-
-func tokenField(t session.Token) string { return tokenPrefix + string(t.Purpose) + " " + t.Host }
-
-// readSession decodes a session's hash and checks that each part is where it
-// belongs. Tokens come in order of issue.
-func (s *Store) readSession(doing string, id session.ID, fields map[string]string) (session.Session, error) {
-	if len(fields) == 0 {
-		return session.Session{}, session.ErrNotFound
-	}
-	v, err := decode[session.Session](doing, fields[fieldRecord])
-	if err != nil {
-		return session.Session{}, err
-	}
-	if v.ID != id || string(v.Account) != fields[fieldAccount] || v.Account == "" || len(v.Tokens) > 0 {
-		return session.Session{}, damaged(doing, "session %s holds what belongs to another", id)
-	}
-	// Redis may remove an expired key late, and its clock is not ours.
-	if !s.now().Before(v.Expires) {
-		return session.Session{}, session.ErrNotFound
-	}
-	for field, text := range fields {
-		if !strings.HasPrefix(field, tokenPrefix) {
-			continue
-		}
-		t, err := decode[session.Token](doing, text)
-		if err != nil {
-			return session.Session{}, err
-		}
-		if field != tokenField(t) {
-			return session.Session{}, damaged(doing, "a token of session %s is in another's place", id)
-		}
-		v.Tokens = append(v.Tokens, t)
-	}
-	slices.SortFunc(v.Tokens, func(a, b session.Token) int {
-		return cmp.Or(a.Issued.Compare(b.Issued), cmp.Compare(a.Host, b.Host), cmp.Compare(a.Purpose, b.Purpose))
-	})
-	return v, nil
 }

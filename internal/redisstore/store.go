@@ -32,6 +32,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
 // Store is one Redis database as the short-lived store. Its methods may be
@@ -52,12 +53,12 @@ type Store struct {
 }
 
 var (
-	_ login.Flows    = (*Store)(nil)
-	_ login.Sessions = (*Store)(nil)
-	_ login.Activity = (*Store)(nil)
-	_ login.Limiter  = (*Store)(nil)
-	_ login.Tickets  = (*Store)(nil)
-	_ login.Once     = (*Store)(nil)
+	_ login.Flows      = (*Store)(nil)
+	_ login.Sessions   = (*Store)(nil)
+	_ session.Activity = (*Store)(nil)
+	_ login.Limiter    = (*Store)(nil)
+	_ login.Tickets    = (*Store)(nil)
+	_ login.Once       = (*Store)(nil)
 )
 
 // Open checks the options and returns a store. It dials nothing: the first

@@ -56,7 +56,7 @@ func TestStoreKeepsEveryContract(t *testing.T) {
 		storetest.Sessions(t, opener(addr, func(s *Store) login.Sessions { return s }))
 	})
 	t.Run("Activity", func(t *testing.T) {
-		storetest.Activity(t, opener(addr, func(s *Store) login.Activity { return s }))
+		storetest.Activity(t, opener(addr, func(s *Store) storetest.UsedStore { return s }))
 	})
 	t.Run("Limiter", func(t *testing.T) {
 		storetest.Limiter(t, opener(addr, func(s *Store) login.Limiter { return s }))

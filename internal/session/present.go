@@ -38,18 +38,13 @@ func (r *Reader) Present(ctx context.Context, id ID, used time.Time) (Present, e
 		return Present{}, ErrNotFound
 	}
 	if used.IsZero() {
-		if used, err = r.newestUse(ctx, s); err != nil {
-			return Present{}, err
-		}
+		used = s.Used()
 	} else if err := r.touch(ctx, id, used, s.Idle); err != nil {
 		return Present{}, err
 	}
 	idle := used.Add(s.Idle + touchEvery)
 	if now.After(idle) {
-		if err := r.Sessions.EndSession(ctx, id); err != nil {
-			return Present{}, err
-		}
-		return Present{}, ErrNotFound
+		return Present{}, r.end(ctx, id)
 	}
 	p := Present{Session: s, Account: a, Until: idle}
 	if s.Expires.Before(p.Until) {
@@ -58,16 +53,22 @@ func (r *Reader) Present(ctx context.Context, id ID, used time.Time) (Present, e
 	return p, nil
 }
 
-// records reads a session and its account. A session that does not decode is
-// none, and an operator is told.
-func (r *Reader) records(ctx context.Context, id ID) (Session, account.Account, error) {
+// session reads a session. One that does not decode is none, and an operator
+// is told.
+func (r *Reader) session(ctx context.Context, id ID) (Session, error) {
 	s, err := r.Sessions.Session(ctx, id)
 	if errors.Is(err, ErrDamaged) {
 		if r.Damaged != nil {
 			r.Damaged(ctx, id, err)
 		}
-		err = ErrNotFound
+		return Session{}, ErrNotFound
 	}
+	return s, err
+}
+
+// records reads a session and its account.
+func (r *Reader) records(ctx context.Context, id ID) (Session, account.Account, error) {
+	s, err := r.session(ctx, id)
 	if err != nil {
 		return Session{}, account.Account{}, err
 	}

@@ -53,8 +53,8 @@ func TestPresentEndsWhatWasIdle(t *testing.T) {
 	if err != nil || !p.Until.Equal(at) {
 		t.Fatalf("until %v: %v", p.Until, err)
 	}
-	if p, err = r.Present(ctx, m.s.ID, at); err != nil || !p.Until.Equal(at.Add(time.Hour+time.Minute)) || !m.used.Equal(at) {
-		t.Fatalf("used now: until %v, written %v: %v", p.Until, m.used, err)
+	if p, err = r.Present(ctx, m.s.ID, at); err != nil || !p.Until.Equal(at.Add(time.Hour+time.Minute)) || !m.lastUsed().Equal(at) {
+		t.Fatalf("used now: until %v, written %v: %v", p.Until, m.lastUsed(), err)
 	}
 	at = at.Add(time.Hour + time.Minute)
 	if _, err := r.Present(ctx, m.s.ID, time.Time{}); err != nil {

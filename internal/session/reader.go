@@ -9,14 +9,18 @@ import (
 
 // Sessions is what reading a session needs of the short-lived store.
 type Sessions interface {
+	// Session returns the session with its last use, in one round trip;
+	// ErrNotFound for one that ended.
 	Session(ctx context.Context, id ID) (Session, error)
 	EndSession(ctx context.Context, id ID) error
 }
 
-// Activity is when sessions were last used.
+// Activity keeps when sessions were last used, apart from the sessions, so
+// that writing it empties no cache.
 type Activity interface {
+	// Touch records a use at now, to be kept for ttl. An older use than the
+	// newest that is recorded changes nothing.
 	Touch(ctx context.Context, id ID, now time.Time, ttl time.Duration) error
-	LastUsed(ctx context.Context, id ID) (time.Time, error)
 }
 
 // Accounts is what reading a session needs of the durable store.
@@ -43,8 +47,10 @@ type Reader struct {
 	Now     func() time.Time
 }
 
-// Read finds the session that a request's cookie proves. ErrNotFound: it
-// proves none. An error that wraps ErrUnavailable: a store is away.
+// Read finds the session that a request's cookie proves: one read of the
+// short-lived store and one of the account. A cookie that our keys did not make
+// costs neither. ErrNotFound: it proves none. An error that wraps
+// ErrUnavailable: a store is away.
 func (r *Reader) Read(ctx context.Context, k Key) (*Entry, error) {
 	raw, err := r.Cookies(k.Purpose).Decode(k.Cookie)
 	if err != nil {
@@ -67,57 +73,45 @@ func (r *Reader) Read(ctx context.Context, k Key) (*Entry, error) {
 		Session: s.ID, Account: a, Token: t, AMR: s.AMR, Provider: s.Provider(),
 		Expires: s.Expires, Idle: s.Idle, Known: now,
 	}
-	used, err := r.lastUse(ctx, s, now)
-	if err != nil {
-		return nil, err
+	if now.Sub(s.Used()) > s.Idle {
+		return nil, r.end(ctx, s.ID)
 	}
-	e.MarkUsed(used)
+	e.MarkUsed(s.Used())
+	e.MarkTouched(s.Used())
 	return e, nil
 }
 
-// lastUse refuses, and ends, a session that was idle for too long.
-func (r *Reader) lastUse(ctx context.Context, s Session, now time.Time) (time.Time, error) {
-	used, err := r.newestUse(ctx, s)
-	if err != nil {
-		return used, err
+// end ends a session that was idle for too long, and says that it is gone.
+func (r *Reader) end(ctx context.Context, id ID) error {
+	if err := r.Sessions.EndSession(ctx, id); err != nil {
+		return err
 	}
-	if now.Sub(used) > s.Idle {
-		if err := r.Sessions.EndSession(ctx, s.ID); err != nil {
-			return used, err
-		}
-		return used, ErrNotFound
-	}
-	return used, nil
+	return ErrNotFound
 }
 
-// newestUse is when a session was last used, as the stores know it.
-func (r *Reader) newestUse(ctx context.Context, s Session) (time.Time, error) {
-	used, err := r.Activity.LastUsed(ctx, s.ID)
-	if err != nil {
-		return used, err
-	}
-	for _, t := range s.Tokens {
-		if t.Issued.After(used) {
-			used = t.Issued
-		}
-	}
-	if s.Created.After(used) {
-		used = s.Created
-	}
-	return used, nil
-}
-
-// Use records that a request used the session now, once a minute in the store.
-// ErrNotFound when it ended by idleness.
+// Use records that a request used the session now: in the store once a minute,
+// and behind the request, which does not wait for that. ErrNotFound when the
+// session ended by idleness.
 func (r *Reader) Use(ctx context.Context, e *Entry, now time.Time) error {
 	if err := r.endIdle(ctx, e, now); err != nil {
 		return err
 	}
 	e.MarkUsed(now)
 	if e.DueTouch(now) {
-		return r.touch(ctx, e.Session, now, e.Idle)
+		go r.touchBehind(context.WithoutCancel(ctx), e, now)
 	}
 	return nil
+}
+
+// touchBehind writes a use whose request may be answered already. Where that
+// fails the next request tries again; until then the store knows of an older
+// use, by which a session can only end sooner.
+func (r *Reader) touchBehind(ctx context.Context, e *Entry, at time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, MaxAge)
+	defer cancel()
+	if r.touch(ctx, e.Session, at, e.Idle) != nil {
+		e.touchFailed(at)
+	}
 }
 
 // touch writes a use. It is kept for longer than it can matter.
@@ -135,15 +129,12 @@ func (r *Reader) endIdle(ctx context.Context, e *Entry, now time.Time) error {
 	if now.Sub(e.Used()) <= e.Idle {
 		return nil
 	}
-	used, err := r.Activity.LastUsed(ctx, e.Session)
+	s, err := r.session(ctx, e.Session)
 	if err != nil {
 		return err
 	}
-	if now.Sub(used) <= e.Idle {
+	if now.Sub(s.Used()) <= e.Idle {
 		return nil
 	}
-	if err := r.Sessions.EndSession(ctx, e.Session); err != nil {
-		return err
-	}
-	return ErrNotFound
+	return r.end(ctx, e.Session)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,27 +19,78 @@ type stores struct {
 	a      account.Account
 	gone   error // of the account
 	broken error // of the session
-	used   time.Time
+	full   error // of writing a use
 	ended  int
+	asked  asked
+
+	mu   sync.Mutex // uses are written behind requests
+	used time.Time
+}
+
+func (m *stores) lastUsed() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.used
+}
+
+// untilUsed waits for a use to be written.
+func (m *stores) untilUsed(t *testing.T, at time.Time) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); !m.lastUsed().Equal(at); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("last used at %v, want %v", m.lastUsed(), at)
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// asked counts what was asked of the stores, from any goroutine.
+type asked struct{ session, account, other atomic.Int32 }
+
+// want takes the count back to nothing.
+func (a *asked) want(t *testing.T, doing string, sessions, accounts int32) {
+	t.Helper()
+	if s, n, other := a.session.Swap(0), a.account.Swap(0), a.other.Swap(0); s != sessions || n != accounts || other != 0 {
+		t.Errorf("%s: %d reads of the session and %d of the account, want %d and %d; %d other calls", doing, s, n, sessions, accounts, other)
+	}
 }
 
 func (m *stores) Session(context.Context, session.ID) (session.Session, error) {
+	m.asked.session.Add(1)
 	if m.ended > 0 {
 		return session.Session{}, session.ErrNotFound
 	}
-	return m.s, m.broken
+	s := m.s
+	s.LastUsed = m.lastUsed()
+	return s, m.broken
 }
-func (m *stores) EndSession(context.Context, session.ID) error { m.ended++; return nil }
+
+func (m *stores) EndSession(context.Context, session.ID) error {
+	m.asked.other.Add(1)
+	m.ended++
+	return nil
+}
+
 func (m *stores) Account(context.Context, account.ID) (account.Account, error) {
+	m.asked.account.Add(1)
 	return m.a, m.gone
 }
 
 func (m *stores) Touch(_ context.Context, _ session.ID, at time.Time, _ time.Duration) error {
-	m.used = at
-	return nil
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asked.other.Add(1)
+	if m.full == nil && at.After(m.used) {
+		m.used = at
+	}
+	return m.full
 }
-
-func (m *stores) LastUsed(context.Context, session.ID) (time.Time, error) { return m.used, nil }
 
 // plain is a codec that seals nothing.
 type plain struct{}
@@ -95,6 +148,63 @@ func TestReadDeniesWhateverIsWrong(t *testing.T) {
 	}
 }
 
+// DESIGN "The guard's memory, and revocation": first sight of a cookie is one
+// read of each store, a renewal behind a request is the same, and what our keys
+// did not seal costs none.
+func TestFirstSightReadsEachStoreOnce(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	m, k := open(t)
+	at := noon
+	r := node(m, &at)
+	_, err := r.Read(ctx, k)
+	must(t, err)
+	m.asked.want(t, "first sight", 1, 1)
+	for _, forged := range []string{"bad", "", k.Cookie[:47]} {
+		if _, err := r.Read(ctx, session.Key{Purpose: k.Purpose, Host: k.Host, Cookie: forged}); !errors.Is(err, session.ErrNotFound) {
+			t.Errorf("%q: %v", forged, err)
+		}
+		m.asked.want(t, "a forged cookie", 0, 0)
+	}
+	_, err = r.Present(ctx, m.s.ID, time.Time{})
+	must(t, err)
+	m.asked.want(t, "an open connection", 1, 1)
+}
+
+func TestRenewalReadsEachStoreOnce(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	m, k := open(t)
+	var at atomic.Pointer[time.Time]
+	at.Store(&noon)
+	now := func() time.Time { return *at.Load() }
+	r := node(m, nil)
+	r.Now = now
+	c := session.NewCache(r.Read, now, 10)
+	c.Live(true)
+	first, err := c.Get(ctx, k)
+	must(t, err)
+	m.asked.want(t, "first sight", 1, 1)
+	for range 3 {
+		_, err = c.Get(ctx, k)
+		must(t, err)
+	}
+	m.asked.want(t, "what is remembered", 0, 0)
+	later := noon.Add(session.RenewAge)
+	at.Store(&later)
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		e, err := c.Get(ctx, k)
+		must(t, err)
+		if e != first {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("not renewed")
+		}
+	}
+	m.asked.want(t, "a renewal", 1, 1)
+}
+
 // What a guard asks of a session is where it was signed in: the record says it,
 // and nothing else.
 func TestEntryTellsWhereItWasSignedIn(t *testing.T) {
@@ -131,6 +241,7 @@ func TestIdleSessionEndsButNotOneUsedOnAnotherNode(t *testing.T) {
 			if err := there.Use(ctx, other, at); err != nil {
 				t.Fatal(err)
 			}
+			m.untilUsed(t, at)
 		}
 	}
 	if err := here.Use(ctx, mine, at); err != nil {
@@ -140,12 +251,61 @@ func TestIdleSessionEndsButNotOneUsedOnAnotherNode(t *testing.T) {
 	if err := here.Use(ctx, mine, at); err != nil {
 		t.Fatalf("idle for exactly an hour: %v", err)
 	}
+	m.untilUsed(t, at)
 	at = at.Add(time.Hour + time.Second)
 	if err := here.Use(ctx, mine, at); !errors.Is(err, session.ErrNotFound) || m.ended != 1 {
 		t.Errorf("idle for longer: %v, ended %d times", err, m.ended)
 	}
 	if _, err := there.Read(ctx, k); !errors.Is(err, session.ErrNotFound) {
 		t.Errorf("on the other node: %v", err)
+	}
+}
+
+// A use is written once a minute, behind the request. One that could not be
+// written is by the next request, and refuses nobody.
+func TestUseIsWrittenBehindTheRequest(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	m, k := open(t)
+	at := noon
+	r := node(m, &at)
+	e, err := r.Read(ctx, k)
+	must(t, err)
+	m.asked.want(t, "first sight", 1, 1)
+	for range 2 {
+		at = at.Add(29 * time.Second)
+		must(t, r.Use(ctx, e, at)) // the session began less than a minute ago
+	}
+	if e, err = r.Read(ctx, k); err != nil {
+		t.Fatal(err)
+	}
+	must(t, r.Use(ctx, e, at))
+	m.asked.want(t, "used within the minute", 1, 1)
+	at = noon.Add(time.Minute)
+	m.mu.Lock() // the store is slow to write
+	err = r.Use(ctx, e, at)
+	m.mu.Unlock()
+	must(t, err)
+	m.untilUsed(t, at)
+
+	m.mu.Lock()
+	m.full = session.ErrUnavailable
+	m.mu.Unlock()
+	at = at.Add(time.Minute)
+	for end := time.Now().Add(5 * time.Second); m.asked.other.Load() < 3; time.Sleep(time.Millisecond) {
+		must(t, r.Use(ctx, e, at))
+		if time.Now().After(end) {
+			t.Fatal("a use that was not written is forgotten")
+		}
+	}
+	m.mu.Lock()
+	m.full = nil
+	m.mu.Unlock()
+	for end := time.Now().Add(5 * time.Second); !m.lastUsed().Equal(at); time.Sleep(time.Millisecond) {
+		must(t, r.Use(ctx, e, at))
+		if time.Now().After(end) {
+			t.Fatal("not written when that works again")
+		}
 	}
 }
 

@@ -78,6 +78,9 @@ type Session struct {
 	// Previous is when the account signed in before this; zero for never.
 	Previous time.Time
 	Tokens   []Token
+	// LastUsed is the newest use that was recorded by itself (Activity); zero
+	// for none. It comes with every read, and is no part of the record.
+	LastUsed time.Time `json:"-"`
 }
 
 // SSO is a session at an identity provider, as single logout names it (SAML
@@ -127,6 +130,21 @@ func (s Session) Token(p Purpose, host string) (Token, bool) {
 		}
 	}
 	return Token{}, false
+}
+
+// Used is when the session was last used, as far as the stores know: a token
+// that was issued, or a beginning, is a use as well.
+func (s Session) Used() time.Time {
+	used := s.LastUsed
+	if s.Created.After(used) {
+		used = s.Created
+	}
+	for _, t := range s.Tokens {
+		if t.Issued.After(used) {
+			used = t.Issued
+		}
+	}
+	return used
 }
 
 // Alive reports whether the session is within its absolute life at now and

@@ -15,6 +15,8 @@ const selectAccount = `SELECT a.id, a.name, a.email, a.display_name, a.group_nam
 	a.generation, a.sessions_valid_from, a.created, a.last_sign_in, a.last_method, a.enrol_by_link, a.locked, a.language
 	FROM accounts a `
 
+const selectAccountByID = selectAccount + `WHERE a.id = $1`
+
 // row is one row of a result.
 type row interface{ Scan(...any) error }
 
@@ -57,7 +59,7 @@ func (s *Store) AccountByIdentifier(ctx context.Context, identifier string) (a a
 // Account implements login.Accounts.
 func (s *Store) Account(ctx context.Context, id account.ID) (a account.Account, err error) {
 	err = s.db.view(ctx, "reading an account", func(ctx context.Context, q querier) error {
-		a, err = scanAccount(q.QueryRowContext(ctx, selectAccount+`WHERE a.id = $1`, id))
+		a, err = scanAccount(q.QueryRowContext(ctx, selectAccountByID, id))
 		return err
 	})
 	return a, err

@@ -41,11 +41,11 @@ type EmbeddedOptions struct {
 }
 
 var (
-	_ login.Flows    = (*Embedded)(nil)
-	_ login.Sessions = (*Embedded)(nil)
-	_ login.Activity = (*Embedded)(nil)
-	_ login.Limiter  = (*Embedded)(nil)
-	_ login.Tickets  = (*Embedded)(nil)
+	_ login.Flows      = (*Embedded)(nil)
+	_ login.Sessions   = (*Embedded)(nil)
+	_ session.Activity = (*Embedded)(nil)
+	_ login.Limiter    = (*Embedded)(nil)
+	_ login.Tickets    = (*Embedded)(nil)
 )
 
 // OpenEmbedded returns a store over the SQLite file at path. Like OpenSQLite
@@ -133,14 +133,21 @@ func (e *Embedded) keepHouse(ctx context.Context) {
 // purgeBatch bounds how long a purge holds the writer.
 const purgeBatch = 1000
 
+// purged are the tables whose rows expire.
+var purged = []string{"flows", "sessions", "activity", "tries", "waits", "tickets", "nodes", "once"}
+
+// deleteExpired removes what expired by $1, at most $2 rows.
+func deleteExpired(table string) string {
+	return `DELETE FROM ` + table + ` WHERE rowid IN (SELECT rowid FROM ` + table + ` WHERE expires <= $1 LIMIT $2)`
+}
+
 // Purge removes what expired by now, in small transactions. The store does
 // so by itself once a minute.
 func (e *Embedded) Purge(ctx context.Context, now time.Time) error {
-	for _, table := range []string{"flows", "sessions", "activity", "tries", "waits", "tickets", "nodes", "once"} {
+	for _, table := range purged {
 		for removed := int64(purgeBatch); removed == purgeBatch; {
 			err := e.db.change(ctx, "removing expired records", func(ctx context.Context, q querier) (err error) {
-				removed, err = affected(ctx, q, `DELETE FROM `+table+` WHERE rowid IN
-					(SELECT rowid FROM `+table+` WHERE expires <= $1 LIMIT $2)`, micros(now), purgeBatch)
+				removed, err = affected(ctx, q, deleteExpired(table), micros(now), purgeBatch)
 				return err
 			})
 			if err != nil {

@@ -2,8 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"maps"
 	"sync"
 	"time"
@@ -17,10 +15,33 @@ const maxPending = 10_000
 // use is when a session was last used, and until when that is kept.
 type use struct{ at, expires int64 }
 
+// over is the session with this use, where the file does not have it yet.
+func (u use) over(s session.Session) session.Session {
+	if at := time.UnixMicro(u.at).UTC(); u.at > 0 && at.After(s.LastUsed) {
+		s.LastUsed = at
+	}
+	return s
+}
+
 // activity are the last uses that are not in the file yet.
 type activity struct {
 	mu      sync.Mutex
 	pending map[session.ID]use
+}
+
+// of and all are what is pending of one session and of all of them. Readers look
+// here before they look into the file: what a flush moves meanwhile is then
+// seen in one of both.
+func (a *activity) of(id session.ID) use {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.pending[id]
+}
+
+func (a *activity) all() map[session.ID]use {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.pending)
 }
 
 func (a *activity) forget(id session.ID) {
@@ -29,7 +50,7 @@ func (a *activity) forget(id session.ID) {
 	delete(a.pending, id)
 }
 
-// Touch implements login.Activity. It writes to memory; the file follows
+// Touch implements session.Activity. It writes to memory; the file follows
 // within a second.
 func (e *Embedded) Touch(ctx context.Context, id session.ID, now time.Time, ttl time.Duration) error {
 	// A store that cannot be opened must not look as if it kept anything.
@@ -49,30 +70,10 @@ func (e *Embedded) Touch(ctx context.Context, id session.ID, now time.Time, ttl 
 	return nil
 }
 
-// LastUsed implements login.Activity.
-func (e *Embedded) LastUsed(ctx context.Context, id session.ID) (t time.Time, err error) {
-	// Memory first: what a flush moves meanwhile is then seen in one of both.
-	e.activity.mu.Lock()
-	pending := e.activity.pending[id]
-	e.activity.mu.Unlock()
-	err = e.db.view(ctx, "reading the last use", func(ctx context.Context, q querier) error {
-		var stored int64
-		err := q.QueryRowContext(ctx, `SELECT at FROM activity WHERE session = $1`, id).Scan(&stored)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		t, err = fromMicros(max(stored, pending.at))
-		return err
-	})
-	return t, err
-}
-
 // flush writes what is pending in one transaction. What it wrote stays in
 // memory until that is committed.
 func (e *Embedded) flush(ctx context.Context) error {
-	e.activity.mu.Lock()
-	batch := maps.Clone(e.activity.pending)
-	e.activity.mu.Unlock()
+	batch := e.activity.all()
 	if len(batch) == 0 {
 		return nil
 	}

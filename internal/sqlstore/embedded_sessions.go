@@ -4,20 +4,30 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
-const selectSession = `SELECT id, account, record FROM sessions `
+const (
+	selectSession = `SELECT s.id, s.account, s.record, COALESCE(a.at, 0)
+		FROM sessions s LEFT JOIN activity a ON a.session = s.id `
+	selectLiveSession = selectSession + `WHERE s.id = $1 AND s.expires > $2`
+	selectSessionsOf  = selectSession + `WHERE s.account = $1 AND s.expires > $2 ORDER BY s.created DESC, s.seq DESC`
+	deleteSession     = `DELETE FROM sessions WHERE id = $1`
+	deleteActivity    = `DELETE FROM activity WHERE session = $1`
+)
 
 // scanSession refuses a record whose content is not what its row is for: a
-// session with another person's account would sign in as that person.
+// session with another person's account would sign in as that person. The last
+// use is what the file has of it.
 func scanSession(r row) (session.Session, error) {
 	var id session.ID
 	var owner account.ID
 	var record string
-	err := r.Scan(&id, &owner, &record)
+	var used time.Time
+	err := r.Scan(&id, &owner, &record, stamp{&used})
 	if errors.Is(err, sql.ErrNoRows) {
 		return session.Session{}, refuse(session.ErrNotFound)
 	}
@@ -31,6 +41,7 @@ func scanSession(r row) (session.Session, error) {
 	if s.ID != id || s.Account != owner {
 		return session.Session{}, corrupt("session %s holds another", id)
 	}
+	s.LastUsed = used
 	return s, nil
 }
 
@@ -49,15 +60,16 @@ func (e *Embedded) CreateSession(ctx context.Context, s session.Session) error {
 
 // Session implements login.Sessions.
 func (e *Embedded) Session(ctx context.Context, id session.ID) (s session.Session, err error) {
+	pending := e.activity.of(id)
 	err = e.db.view(ctx, "reading a session", func(ctx context.Context, q querier) error {
 		s, err = e.liveSession(ctx, q, id)
 		return err
 	})
-	return s, err
+	return pending.over(s), err
 }
 
 func (e *Embedded) liveSession(ctx context.Context, q querier, id session.ID) (session.Session, error) {
-	return scanSession(q.QueryRowContext(ctx, selectSession+`WHERE id = $1 AND expires > $2`, id, micros(e.now())))
+	return scanSession(q.QueryRowContext(ctx, selectLiveSession, id, micros(e.now())))
 }
 
 // SetToken implements login.Sessions.
@@ -92,10 +104,10 @@ func (e *Embedded) SetToken(ctx context.Context, id session.ID, t session.Token)
 func (e *Embedded) EndSession(ctx context.Context, id session.ID) error {
 	e.activity.forget(id)
 	err := e.db.change(ctx, "ending a session", func(ctx context.Context, q querier) error {
-		if _, err := q.ExecContext(ctx, `DELETE FROM sessions WHERE id = $1`, id); err != nil {
+		if _, err := q.ExecContext(ctx, deleteSession, id); err != nil {
 			return err
 		}
-		_, err := q.ExecContext(ctx, `DELETE FROM activity WHERE session = $1`, id)
+		_, err := q.ExecContext(ctx, deleteActivity, id)
 		return err
 	})
 	if err == nil {
@@ -111,13 +123,14 @@ func (e *Embedded) sessionChanged(id session.ID) {
 // SessionsOf implements login.Sessions. One corrupt record makes it fail: a
 // list that leaves one out is not exact.
 func (e *Embedded) SessionsOf(ctx context.Context, id account.ID) (all []session.Session, err error) {
+	pending := e.activity.all()
 	err = e.db.view(ctx, "listing sessions", func(ctx context.Context, q querier) error {
 		all = nil
 		return each(ctx, q, func(rows *sql.Rows) error {
 			s, err := scanSession(rows)
-			all = append(all, s)
+			all = append(all, pending[s.ID].over(s))
 			return err
-		}, selectSession+`WHERE account = $1 AND expires > $2 ORDER BY created DESC, seq DESC`, id, micros(e.now()))
+		}, selectSessionsOf, id, micros(e.now()))
 	})
 	if err != nil {
 		return nil, err

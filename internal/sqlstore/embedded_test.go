@@ -49,12 +49,10 @@ func TestRestartForgetsNothing(t *testing.T) {
 	defer e.Close()
 	_, err := e.Flow(ctx, "browser", "flow", now)
 	must(t, err)
-	_, err = e.Session(ctx, "sid")
+	s, err := e.Session(ctx, "sid")
 	must(t, err)
-	used, err := e.LastUsed(ctx, "sid")
-	must(t, err)
-	if !used.Equal(now) {
-		t.Errorf("last used %s, want %s", used, now)
+	if !s.LastUsed.Equal(now) {
+		t.Errorf("last used %s, want %s", s.LastUsed, now)
 	}
 	_, err = e.TakeTicket(ctx, [32]byte{1}, now)
 	must(t, err)

@@ -17,8 +17,14 @@ func plan(t *testing.T, s *Store, query string, args ...any) string {
 	if s.schema == postgresSchema {
 		explain = `EXPLAIN `
 	}
+	return planOf(t, s.db, explain+query, args...)
+}
+
+// planOf is what a database answers to a query that explains another.
+func planOf(t *testing.T, e *engine, query string, args ...any) string {
+	t.Helper()
 	var steps []string
-	must(t, each(t.Context(), writer(t, s.db), func(rows *sql.Rows) error {
+	must(t, each(t.Context(), writer(t, e), func(rows *sql.Rows) error {
 		columns, err := rows.Columns()
 		if err != nil {
 			return err
@@ -30,7 +36,7 @@ func plan(t *testing.T, s *Store, query string, args ...any) string {
 		err = rows.Scan(values...)
 		steps = append(steps, fmt.Sprint(*values[len(values)-1].(*any)))
 		return err
-	}, explain+query, args...))
+	}, query, args...))
 	return strings.Join(steps, "\n")
 }
 

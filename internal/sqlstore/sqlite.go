@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -116,18 +117,23 @@ func makePrivate(path string) error {
 }
 
 // connectSQLite prepares a pool and opens nothing.
+func connectSQLite(path string, options ...string) (*sql.DB, error) {
+	connector, err := sqliteConnector(path, options...)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
+}
+
+// sqliteConnector makes connections to a file.
 //
 // synchronous=FULL: with NORMAL, WAL may lose the last commits in a power
 // cut, which would hand back a spent code or a counted failure.
-func connectSQLite(path string, options ...string) (*sql.DB, error) {
+func sqliteConnector(path string, options ...string) (driver.Connector, error) {
 	options = append(options,
 		"_journal_mode=WAL", "_synchronous=FULL", "_foreign_keys=1",
 		fmt.Sprintf("_busy_timeout=%d", busyTimeout.Milliseconds()),
 		"_defensive=1", "_dqs=0", "_error_rc=1")
 	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), RawQuery: strings.Join(options, "&")}
-	connector, err := sqlite.NewConnector(dsn.String())
-	if err != nil {
-		return nil, err
-	}
-	return sql.OpenDB(connector), nil
+	return sqlite.NewConnector(dsn.String())
 }

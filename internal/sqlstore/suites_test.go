@@ -42,7 +42,7 @@ func TestEmbeddedKeepsEveryContract(t *testing.T) {
 		storetest.Sessions(t, embedded(func(e *sqlstore.Embedded) login.Sessions { return e }))
 	})
 	t.Run("Activity", func(t *testing.T) {
-		storetest.Activity(t, embedded(func(e *sqlstore.Embedded) login.Activity { return e }))
+		storetest.Activity(t, embedded(func(e *sqlstore.Embedded) storetest.UsedStore { return e }))
 	})
 	t.Run("Limiter", func(t *testing.T) {
 		storetest.Limiter(t, embedded(func(e *sqlstore.Embedded) login.Limiter { return e }))

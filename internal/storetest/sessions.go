@@ -52,7 +52,7 @@ func sessionComesBack(t *testing.T, s login.Sessions) {
 	full.Previous = now.Add(-time.Hour)
 	fill(reflect.ValueOf(&full.SSO).Elem(), now)
 	for i, v := 0, reflect.ValueOf(full); i < v.NumField(); i++ {
-		if v.Field(i).IsZero() {
+		if v.Field(i).IsZero() && v.Type().Field(i).Name != "LastUsed" { // that is Activity's
 			t.Errorf("%s comes back as it was: the test does not set it", v.Type().Field(i).Name)
 		}
 	}
@@ -208,38 +208,73 @@ func sessionListExact(t *testing.T, s login.Sessions) {
 	wantEqual(t, got, want)
 }
 
-// Activity is the suite of login.Activity.
-func Activity(t *testing.T, open func(t *testing.T) login.Activity) {
-	t.Run("KeepsTheNewestUse", func(t *testing.T) {
-		t.Parallel()
-		s, ctx, now, id := open(t), deadline(t), start(), newSessionID()
-		got, err := s.LastUsed(ctx, id)
+// UsedStore keeps sessions and when they were last used.
+type UsedStore interface {
+	login.Sessions
+	session.Activity
+}
+
+// Activity is the suite of session.Activity.
+func Activity(t *testing.T, open func(t *testing.T) UsedStore) {
+	for name, test := range map[string]func(*testing.T, UsedStore){
+		"KeepsTheNewestUse":            newestUse,
+		"KeepsTheNewestOfParallelUses": newestOfParallelUses,
+		"IsNoPartOfTheRecord":          useIsNoPartOfTheRecord,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+func newestUse(t *testing.T, s UsedStore) {
+	ctx, now := deadline(t), start()
+	v := newSession(newAccountID(), now)
+	other := newSession(v.Account, now.Add(-time.Second))
+	must(t, s.CreateSession(ctx, v))
+	must(t, s.CreateSession(ctx, other))
+	wantLastUsed(t, s, v, time.Time{})
+	for _, at := range []time.Time{now, now.Add(time.Minute), now.Add(30 * time.Second)} {
+		must(t, s.Touch(ctx, v.ID, at, time.Hour))
+	}
+	wantLastUsed(t, s, v, now.Add(time.Minute))
+	wantLastUsed(t, s, other, time.Time{})
+	must(t, s.Touch(ctx, other.ID, now.Add(time.Hour), time.Hour))
+	list, err := s.SessionsOf(ctx, v.Account)
+	must(t, err)
+	v.LastUsed, other.LastUsed = now.Add(time.Minute), now.Add(time.Hour)
+	wantEqual(t, list, []session.Session{v, other})
+}
+
+func newestOfParallelUses(t *testing.T, s UsedStore) {
+	ctx, now := deadline(t), start()
+	v := newSession(newAccountID(), now)
+	must(t, s.CreateSession(ctx, v))
+	for _, err := range parallel(50, func(i int) error {
+		return s.Touch(ctx, v.ID, now.Add(time.Duration(i)*time.Second), time.Hour)
+	}) {
 		must(t, err)
-		if !got.IsZero() {
-			t.Fatalf("never used, but %s", got)
-		}
-		for _, at := range []time.Time{now, now.Add(time.Minute), now.Add(30 * time.Second)} {
-			must(t, s.Touch(ctx, id, at, time.Hour))
-		}
-		got, err = s.LastUsed(ctx, id)
-		must(t, err)
-		wantEqual(t, got, now.Add(time.Minute))
-		got, err = s.LastUsed(ctx, newSessionID())
-		must(t, err)
-		if !got.IsZero() {
-			t.Fatalf("another session's use: %s", got)
-		}
-	})
-	t.Run("KeepsTheNewestOfParallelUses", func(t *testing.T) {
-		t.Parallel()
-		s, ctx, now, id := open(t), deadline(t), start(), newSessionID()
-		for _, err := range parallel(50, func(i int) error {
-			return s.Touch(ctx, id, now.Add(time.Duration(i)*time.Second), time.Hour)
-		}) {
-			must(t, err)
-		}
-		got, err := s.LastUsed(ctx, id)
-		must(t, err)
-		wantEqual(t, got, now.Add(49*time.Second))
-	})
+	}
+	wantLastUsed(t, s, v, now.Add(49*time.Second))
+}
+
+// A session that is made from another one, or gets a token, is not used by
+// that.
+func useIsNoPartOfTheRecord(t *testing.T, s UsedStore) {
+	ctx, now := deadline(t), start()
+	v := newSession(newAccountID(), now)
+	v.LastUsed = now.Add(time.Minute)
+	must(t, s.CreateSession(ctx, v))
+	wantLastUsed(t, s, v, time.Time{})
+	must(t, s.Touch(ctx, v.ID, now, time.Hour))
+	must(t, s.SetToken(ctx, v.ID, newToken(session.ForApp, "app.example", now)))
+	wantLastUsed(t, s, v, now)
+}
+
+func wantLastUsed(t *testing.T, s UsedStore, v session.Session, want time.Time) {
+	t.Helper()
+	got, err := s.Session(deadline(t), v.ID)
+	must(t, err)
+	wantEqual(t, got.LastUsed, want)
 }

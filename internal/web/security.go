@@ -53,12 +53,8 @@ func (v *visit) openSessions() ([]pages.OpenSession, error) {
 			ID: string(s.ID), Browser: s.Browser, Network: s.Network, Began: s.Created, LastUsed: s.Created,
 			Current: s.ID == v.person.Session.ID, Org: v.org(s.Provider()),
 		}
-		used, err := v.Machine.Activity.LastUsed(v.ctx(), s.ID)
-		if err != nil {
-			return nil, err
-		}
-		if used.After(shown.LastUsed) {
-			shown.LastUsed = used
+		if s.LastUsed.After(shown.LastUsed) {
+			shown.LastUsed = s.LastUsed
 		}
 		if shown.Current {
 			list = slices.Insert(list, 0, shown)
