@@ -168,3 +168,21 @@ func startRedis(t *testing.T) *testtools.RedisServer {
 	pin(t, proxyCore, r.Cmd.Process.Pid)
 	return r
 }
+
+// copyOwn gives a second gateway the key ring and the accounts of a first that
+// does not run.
+func copyOwn(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.MkdirAll(ownDir(to), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"keys", "accounts.db"} {
+		text, err := os.ReadFile(filepath.Join(ownDir(from), name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(ownDir(to), name), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
