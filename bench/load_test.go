@@ -53,8 +53,10 @@ func TestLoad(t *testing.T) {
 		"requests", "seconds", "rps", "cpu_us_per_request", "p99_ms")
 	f := newField(t)
 	loads := []load{
-		{http1, 32, false}, {http1, 256, false},
-		{http2, 32, false}, {http2, 256, false},
+		{http1, 32, false},
+		{http1, 256, false},
+		{http2, 32, false},
+		{http2, 256, false},
 		{http1, 32, true},
 	}
 	if *quick {
