@@ -36,16 +36,23 @@ type proxyOptions struct {
 	name    string
 	program string // in bin/
 	dir     string
-	global  string // global options
-	handler string // before the proxy
+	global  string // lines of global options
+	handler string // lines before the proxy
 }
 
-// A gateway keeps its sessions in a store: embedded, or redis at an address.
+// gatewayOptions are those of a gateway. sessions is the option of that name:
+// embedded, or what sessionsInRedis gives.
 func gatewayOptions(name, dir, sessions string) proxyOptions {
 	return proxyOptions{
-		name: name, program: "sallyport", dir: dir, handler: "sallyport",
-		global: "sallyport {\n\t\tsupport it@example.com\n\t\tsessions " + sessions + "\n\t}",
+		name: name, program: "sallyport", dir: dir, handler: "\tsallyport\n",
+		global: "\tsallyport {\n\t\tsupport it@example.com\n\t\tsessions " + sessions + "\n\t}\n",
 	}
+}
+
+// sessionsInRedis has a long timeout: on a machine that is busy with something
+// else for half a second, the default would fail the measurement.
+func sessionsInRedis(address string) string {
+	return "redis redis://" + address + " {\n\t\t\ttimeout 5s\n\t\t}"
 }
 
 // sharedCaddyfile is the same for every proxy, but for the two places.
@@ -65,12 +72,10 @@ const sharedCaddyfile = `{
 		protocols h1 h2
 		trusted_proxies static 127.0.0.1/32
 	}
-	%s
-}
+%s}
 (app) {
 	bind 127.0.0.1
-	%s
-	reverse_proxy {$APP} {
+%s	reverse_proxy {$APP} {
 		stream_close_delay 1h
 		transport http {
 			keepalive_idle_conns_per_host 512

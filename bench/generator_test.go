@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -33,7 +34,8 @@ func (r run) p99Millis() float64 { return float64(r.p99.Microseconds()) / 1e3 }
 // several.
 func (p *proxy) wrk(t *testing.T, connections int, seconds int, headers, cookies []string) run {
 	t.Helper()
-	dir := t.TempDir()
+	dir := scratch(t)
+	defer os.RemoveAll(dir)
 	shared, browsers := filepath.Join(dir, "headers"), filepath.Join(dir, "cookies")
 	for file, lines := range map[string][]string{shared: headers, browsers: cookies} {
 		if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
@@ -70,7 +72,8 @@ const settle = 300 * time.Millisecond
 // begins once the connections are made and ends before they are closed.
 func (p *proxy) h2load(t *testing.T, connections int, during time.Duration, headers, cookies []string) run {
 	t.Helper()
-	dir := t.TempDir()
+	dir := scratch(t)
+	defer os.RemoveAll(dir)
 	args := []string{
 		"--clients", strconv.Itoa(connections / len(cookies)), "--max-concurrent-streams", "1",
 		"--duration", fmt.Sprintf("%dms", (during + 2*settle).Milliseconds()), "--connect-to", p.secure,
@@ -78,10 +81,13 @@ func (p *proxy) h2load(t *testing.T, connections int, during time.Duration, head
 	for _, h := range headers {
 		args = append(args, "--header", h)
 	}
-	var processes []*testtools.Process
+	processes := make([]*exec.Cmd, len(cookies))
 	for i, cookie := range cookies {
 		own := append(args[:len(args):len(args)], "--header", "Cookie: "+cookie, "--log-file", logFile(dir, i), "https://"+secureHost+"/")
-		processes = append(processes, testtools.Start(t, pinned(loadCore, testtools.Need(t, "h2load"), own...)))
+		processes[i] = pinned(loadCore, testtools.Need(t, "h2load"), own...)
+		if err := processes[i].Start(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	time.Sleep(settle)
 	begin, before := time.Now(), p.cpu(t)
@@ -90,11 +96,23 @@ func (p *proxy) h2load(t *testing.T, connections int, during time.Duration, head
 	r := run{time: end.Sub(begin), cpu: after - before}
 	var latencies []time.Duration
 	for i, process := range processes {
-		<-process.Exited()
+		if err := process.Wait(); err != nil {
+			t.Errorf("h2load: %v", err)
+		}
 		latencies = append(latencies, readLog(t, logFile(dir, i), begin, end)...)
 	}
 	r.requests, r.p99 = len(latencies), quantile(latencies, 0.99)
 	return r
+}
+
+// scratch is a directory for one run; there are hundreds of them.
+func scratch(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "sallyport-bench-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func logFile(dir string, i int) string { return filepath.Join(dir, strconv.Itoa(i)) }

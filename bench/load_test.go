@@ -121,8 +121,8 @@ func newField(t *testing.T) *field {
 	copyOwn(t, embeddedDir, redisDir)
 	for _, o := range []proxyOptions{
 		{name: bareCaddy, program: "caddy", dir: t.TempDir()},
-		{name: control, program: "caddy", dir: t.TempDir(), handler: "bench_nothing"},
-		gatewayOptions(inRedis, redisDir, "redis redis://"+redis.Addr),
+		{name: control, program: "caddy", dir: t.TempDir(), handler: "\tbench_nothing\n"},
+		gatewayOptions(inRedis, redisDir, sessionsInRedis(redis.Addr)),
 		gatewayOptions(embedded, embeddedDir, "embedded"),
 	} {
 		p := startProxy(t, f.app.address, o)
