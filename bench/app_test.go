@@ -72,6 +72,19 @@ func (a *app) count(t *testing.T) int {
 	return n
 }
 
+// settled is the count once nothing comes any more that a load began and did
+// not wait for.
+func (a *app) settled(t *testing.T) int {
+	t.Helper()
+	for last := -1; ; time.Sleep(30 * time.Millisecond) {
+		n := a.count(t)
+		if n == last {
+			return n
+		}
+		last = n
+	}
+}
+
 // serveApp serves until the process is ended.
 func serveApp(address string) error {
 	l, err := net.Listen("tcp", address)

@@ -63,8 +63,13 @@ func (p *proxy) wrk(t *testing.T, connections int, seconds int, headers, cookies
 	return r
 }
 
-// settle is how long h2load gets to make its connections before it counts.
-const settle = 300 * time.Millisecond
+// How long h2load gets to make its connections before it counts, and how long
+// its load goes on when what counts has ended.
+const (
+	settleAll  = 300 * time.Millisecond
+	settleEach = 3 * time.Millisecond // a connection; four times what a handshake takes
+	afterwards = 200 * time.Millisecond
+)
 
 // h2load loads the site by HTTP/2 over TLS, one request at a time in each
 // connection. Each of the cookies has a process and its share of the
@@ -74,9 +79,10 @@ func (p *proxy) h2load(t *testing.T, connections int, during time.Duration, head
 	t.Helper()
 	dir := scratch(t)
 	defer os.RemoveAll(dir)
+	settle := settleAll + time.Duration(connections)*settleEach
 	args := []string{
 		"--clients", strconv.Itoa(connections / len(cookies)), "--max-concurrent-streams", "1",
-		"--duration", fmt.Sprintf("%dms", (during + 2*settle).Milliseconds()), "--connect-to", p.secure,
+		"--duration", fmt.Sprintf("%dms", (settle + during + afterwards).Milliseconds()), "--connect-to", p.secure,
 	}
 	for _, h := range headers {
 		args = append(args, "--header", h)

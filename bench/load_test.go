@@ -174,7 +174,7 @@ func (f *field) run(t *testing.T, p *proxy, l load, round int) run {
 	if l.protocol == http1 && !l.signedOut {
 		f.warm(t, p)
 	}
-	before := f.app.count(t)
+	before := f.app.settled(t)
 	var r run
 	switch {
 	case l.signedOut:
@@ -184,7 +184,7 @@ func (f *field) run(t *testing.T, p *proxy, l load, round int) run {
 	default:
 		all := f.cookies(secureHost)
 		at := round * h2loadSessions % (len(all) - h2loadSessions)
-		r = p.h2load(t, l.connections, time.Duration(rounds(1500, 750))*time.Millisecond, resourceHeaders, all[at:at+h2loadSessions])
+		r = p.h2load(t, l.connections, time.Duration(rounds(1200, 750))*time.Millisecond, resourceHeaders, all[at:at+h2loadSessions])
 	}
 	if r.requests == 0 {
 		t.Fatalf("%s answered nothing", p.name)
