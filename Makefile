@@ -80,9 +80,11 @@ bench: build bench-tools ## measure what Sallyport costs beside bare Caddy; writ
 bench-quick: build bench-tools ## the same in less than three minutes; only prints
 	$(GO) test -count=1 -v -timeout 10m ./bench -quick
 
+# Compiled as `build` compiles the program, so that Caddy is not compiled again.
 .PHONY: bench-tools
 bench-tools: need-go test-tools
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/caddy ./bench/caddy
+	CGO_ENABLED=0 $(GO) test -c -trimpath -o bin/caddymodule.test ./caddymodule
 
 .PHONY: screenshots
 screenshots: need-go ## take pictures of every page, with every problem, into ./screenshots

@@ -13,6 +13,10 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if address := os.Getenv(appAddress); address != "" {
+		fmt.Println(serveApp(address))
+		os.Exit(1)
+	}
 	flag.Parse()
 	if *full == *quick {
 		fmt.Println("measurements run by `make bench` and `make bench-quick`")

@@ -95,3 +95,15 @@ func resident(t *testing.T, pid int) int64 {
 	}
 	return kb << 10
 }
+
+// pin moves a process that runs already to a core, where there are two.
+func pin(t *testing.T, core, pid int) {
+	t.Helper()
+	if runtime.NumCPU() < 2 {
+		return
+	}
+	out, err := exec.Command("taskset", "--all-tasks", "--cpu-list", "--pid", strconv.Itoa(core), strconv.Itoa(pid)).CombinedOutput()
+	if err != nil {
+		t.Fatalf("taskset: %v: %s", err, out)
+	}
+}

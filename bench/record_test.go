@@ -42,7 +42,17 @@ func (s *section) row(values ...any) {
 }
 
 // say adds a paragraph.
-func (s *section) say(format string, args ...any) { fmt.Fprintf(&s.text, format+"\n\n", args...) }
+func (s *section) say(format string, args ...any) {
+	if strings.HasPrefix(s.lastLine(), "- ") {
+		s.text.WriteString("\n") // ends the list
+	}
+	fmt.Fprintf(&s.text, format+"\n\n", args...)
+}
+
+func (s *section) lastLine() string {
+	text := strings.TrimSuffix(s.text.String(), "\n")
+	return text[strings.LastIndex(text, "\n")+1:]
+}
 
 // table adds a table.
 func (s *section) table(header []string, rows [][]string) {

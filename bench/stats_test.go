@@ -42,6 +42,15 @@ func ratios(of, to []float64) []float64 {
 	return out
 }
 
+// differences pairs them likewise.
+func differences(of, from []float64) []float64 {
+	out := make([]float64, len(of))
+	for i := range of {
+		out[i] = of[i] - from[i]
+	}
+	return out
+}
+
 // cell writes a spread for a table: the median, and the quartiles in brackets.
 func (s spread) cell(format string) string {
 	return fmt.Sprintf(format+" ("+format+"–"+format+")", s.median, s.low, s.high)

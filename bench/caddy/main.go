@@ -18,10 +18,10 @@ import (
 func main() { caddycmd.Main() }
 
 func init() {
-	caddy.RegisterModule(nothing{})
+	caddy.RegisterModule(new(nothing))
 	httpcaddyfile.RegisterHandlerDirective("bench_nothing", func(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 		h.Next() // its name; it has no options
-		return nothing{}, nil
+		return new(nothing), nil
 	})
 	httpcaddyfile.RegisterDirectiveOrder("bench_nothing", httpcaddyfile.Before, "basic_auth")
 }
@@ -30,11 +30,11 @@ func init() {
 type nothing struct{}
 
 // CaddyModule implements caddy.Module.
-func (nothing) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "http.handlers.bench_nothing", New: func() caddy.Module { return nothing{} }}
+func (*nothing) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.bench_nothing", New: func() caddy.Module { return new(nothing) }}
 }
 
 // ServeHTTP implements caddyhttp.MiddlewareHandler.
-func (nothing) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+func (*nothing) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	return next.ServeHTTP(w, r)
 }

@@ -39,6 +39,7 @@ var programs = map[string]program{
 	"node":         {names: []string{"node", "nodejs"}, install: "nodejs"},
 	"php":          {names: []string{"php"}, install: "php-cli"},
 	"wrk":          {names: []string{"wrk"}, install: "wrk"},
+	"h2load":       {names: []string{"h2load"}, install: "nghttp2-client"},
 	"openssl":      {names: []string{"openssl"}, install: "openssl"},
 	"argon2":       {names: []string{"argon2"}, install: "argon2"},
 	"htpasswd":     {names: []string{"htpasswd"}, install: "apache2-utils"},

@@ -1,0 +1,218 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+)
+
+// The contestants of TestLoad. The control differs from bare Caddy in nothing
+// that could cost anything.
+const (
+	bareCaddy = "bare"
+	control   = "nothing"
+	inRedis   = "sallyport, Redis"
+	embedded  = "sallyport, embedded"
+)
+
+// A load is a way of asking.
+type load struct {
+	protocol    string
+	connections int
+	signedOut   bool
+}
+
+func (l load) String() string {
+	s := fmt.Sprintf("%s, %d connections", l.protocol, l.connections)
+	if l.signedOut {
+		s += ", signed out"
+	}
+	return s
+}
+
+const (
+	http1 = "HTTP/1.1"
+	http2 = "HTTP/2 over TLS"
+)
+
+// How many sessions there are, and how many of them take part.
+const (
+	liveSessions   = 100_000
+	fewSessions    = 20_000 // where it is to be quick
+	activeSessions = 1_000
+	h2loadSessions = 8 // at a time; others in each round
+)
+
+// TestLoad measures a whole request of somebody who is signed in: the guard, the
+// proxy and the answer of the app, beside the proxy alone.
+func TestLoad(t *testing.T) {
+	s := newSection(t, "load", "protocol", "connections", "signed_in", "round", "order", "contestant",
+		"requests", "seconds", "rps", "cpu_us_per_request", "p99_ms")
+	f := newField(t)
+	loads := []load{
+		{http1, 32, false},
+		{http1, 256, false},
+		{http2, 32, false},
+		{http2, 256, false},
+		{http1, 32, true},
+	}
+	if *quick {
+		loads = []load{loads[0], loads[2]}
+	}
+	results := map[load]map[string][]run{}
+	for _, p := range f.proxies {
+		f.warm(t, p) // the heap has its size
+	}
+	for round := range rounds(31, 3) {
+		for _, l := range loads {
+			if results[l] == nil {
+				results[l] = map[string][]run{}
+			}
+			for order, p := range turns(f.proxies, round) {
+				if l.signedOut && p.name == control {
+					continue
+				}
+				r := f.run(t, p, l, round)
+				results[l][p.name] = append(results[l][p.name], r)
+				s.row(l.protocol, l.connections, !l.signedOut, round+1, order+1, p.name, r.requests,
+					fmt.Sprintf("%.4f", r.time.Seconds()), fmt.Sprintf("%.1f", r.perSecond()),
+					fmt.Sprintf("%.3f", r.cpuMicros()), fmt.Sprintf("%.3f", r.p99Millis()))
+			}
+		}
+	}
+	reportLoad(s, loads, results)
+}
+
+// turns is the order of a round: it moves on by one each round, and every other
+// round runs backwards, so that nobody always follows the same one.
+func turns[T any](all []T, round int) []T {
+	at := round % len(all)
+	out := slices.Concat(all[at:], all[:at])
+	if round%2 == 1 {
+		slices.Reverse(out)
+	}
+	return out
+}
+
+// A field is what the contestants stand in: all of them at once, before one app.
+type field struct {
+	app      *app
+	proxies  []*proxy
+	browsers []browser
+}
+
+// newField starts the contestants. The same sessions are in both stores, so
+// that all contestants are sent the same cookies.
+func newField(t *testing.T) *field {
+	t.Helper()
+	f := &field{app: startApp(t)}
+	redis := startRedis(t)
+	embeddedDir, redisDir := t.TempDir(), t.TempDir()
+	w, err := newEmbeddedWriter(t.Context(), embeddedDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := rounds(liveSessions, fewSessions)
+	people := population{accounts: live / 10, sessions: live, hosts: seededHosts, browsers: activeSessions}
+	f.browsers = people.seed(t, embeddedDir, w, newRedisWriter(redis.Addr)).browsers
+	copyOwn(t, embeddedDir, redisDir)
+	for _, o := range []proxyOptions{
+		{name: bareCaddy, program: "caddy", dir: t.TempDir()},
+		{name: control, program: "caddy", dir: t.TempDir(), handler: "\tbench_nothing\n"},
+		gatewayOptions(inRedis, redisDir, sessionsInRedis(redis.Addr)),
+		gatewayOptions(embedded, embeddedDir, "embedded"),
+	} {
+		p := startProxy(t, f.app.address, o)
+		if o.name == inRedis {
+			p.pids = append(p.pids, redis.Cmd.Process.Pid)
+		}
+		f.checkIdentity(t, p)
+		f.proxies = append(f.proxies, p)
+	}
+	return f
+}
+
+// checkIdentity makes sure that the app is told who asks, by a gateway and by
+// nothing else.
+func (f *field) checkIdentity(t *testing.T, p *proxy) {
+	t.Helper()
+	res, err := http.DefaultClient.Do(p.request(t, whoPath, f.browsers[0].cookies[plainHost]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	got, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ""
+	if p.gateway() {
+		want = nameOf(0)
+	}
+	if res.StatusCode != http.StatusOK || string(got) != want {
+		t.Fatalf("%s: the app was asked by %q, not %q (status %d)", p.name, got, want, res.StatusCode)
+	}
+}
+
+func (p *proxy) gateway() bool { return p.name != bareCaddy && p.name != control }
+
+// The headers that all requests have, besides the cookies.
+var (
+	browserHeaders  = []string{"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Accept-Language: en", "Accept-Encoding: gzip"}
+	resourceHeaders = append(browserHeaders[:3:3], "Accept: */*")
+	navigation      = append(browserHeaders[:3:3], "Accept: text/html", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
+	forwarded       = "X-Forwarded-Proto: https" // by the load balancer that wrk is
+)
+
+// run has one contestant under one load, and makes sure that the app itself
+// gave each of the answers, or where nobody is signed in to a gateway, none.
+func (f *field) run(t *testing.T, p *proxy, l load, round int) run {
+	t.Helper()
+	if l.protocol == http1 && !l.signedOut {
+		f.warm(t, p)
+	}
+	before := f.app.settled(t)
+	var r run
+	switch {
+	case l.signedOut:
+		r = p.wrk(t, l.connections, 1, append(navigation, forwarded), []string{""})
+	case l.protocol == http1:
+		r = p.wrk(t, l.connections, 2, append(resourceHeaders, forwarded), f.cookies(plainHost))
+	default:
+		all := f.cookies(secureHost)
+		at := round * h2loadSessions % (len(all) - h2loadSessions)
+		r = p.h2load(t, l.connections, time.Duration(rounds(1200, 750))*time.Millisecond, resourceHeaders, all[at:at+h2loadSessions])
+	}
+	if r.requests == 0 {
+		t.Fatalf("%s answered nothing", p.name)
+	}
+	answered := f.app.count(t) - before
+	if l.signedOut && p.gateway() {
+		if answered != 0 {
+			t.Fatalf("%s let %d requests of nobody through", p.name, answered)
+		}
+	} else if answered < r.requests {
+		t.Fatalf("%s gave %d answers, of which the app gave only %d", p.name, r.requests, answered)
+	}
+	return r
+}
+
+// warm lets a gateway see all of the sessions, as it has of people who are at
+// work. It forgets them again within five seconds, while others have their turn.
+// After this second of load each of them is due to be read anew, once, in the
+// two seconds that are measured, which is about as often as at work.
+func (f *field) warm(t *testing.T, p *proxy) {
+	t.Helper()
+	p.wrk(t, 32, 1, append(resourceHeaders, forwarded), f.cookies(plainHost))
+}
+
+func (f *field) cookies(host string) []string {
+	var out []string
+	for _, b := range f.browsers {
+		out = append(out, b.cookies[host])
+	}
+	return out
+}
