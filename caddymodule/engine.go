@@ -41,6 +41,7 @@ type durableStore interface {
 type shortStore interface {
 	login.Flows
 	login.Sessions
+	session.Sessions
 	session.Activity
 	login.Limiter
 	login.Tickets
@@ -123,12 +124,7 @@ func newEngine(durable *sqlstore.Store, short shortStore, keyFile string, gate *
 		Damaged: e.damaged,
 	}
 	e.keyReader = login.KeyReader{APIKeys: durable, Accounts: durable, Peppers: e, Now: time.Now}
-	e.cache = session.NewCache(func(ctx context.Context, k session.Key) (*session.Entry, error) {
-		if k.Purpose == session.ForKey {
-			return e.keyReader.Read(ctx, k)
-		}
-		return e.reader.Read(ctx, k)
-	}, time.Now, cacheSize)
+	e.cache = session.NewCache(credentials{e}, time.Now, cacheSize)
 	e.hosts, e.nodes = newHostSet(e), newNodeSet(e)
 	e.longLived = newLongLived(e.log, time.Now, e.metrics.open)
 	return e

@@ -58,6 +58,32 @@ func (s *Store) Session(ctx context.Context, id session.ID) (session.Session, er
 	return s.readSession(doing, answers[0])
 }
 
+// SessionsOfIDs implements session.Sessions.
+func (s *Store) SessionsOfIDs(ctx context.Context, ids []session.ID) ([]session.Found, error) {
+	const doing = "reading sessions from redis"
+	found := make([]session.Found, len(ids))
+	var plain []session.ID
+	for i, id := range ids {
+		if found[i].Err = session.ErrNotFound; plainID(id) {
+			plain = append(plain, id)
+		}
+	}
+	if len(plain) == 0 {
+		return found, nil
+	}
+	answers, err := s.ask(ctx, doing, plain...)
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range ids {
+		if plainID(id) {
+			found[i].Session, found[i].Err = s.readSession(doing, answers[0])
+			answers = answers[1:]
+		}
+	}
+	return found, nil
+}
+
 // answer is what Redis has of one session.
 type answer struct {
 	id   session.ID

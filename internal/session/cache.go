@@ -83,15 +83,19 @@ func raise(v *atomic.Int64, to int64) {
 	}
 }
 
-// Load reads an entry from the stores. ErrNotFound: there is no such session.
-type Load func(ctx context.Context, k Key) (*Entry, error)
+// Stores are where entries are read. ErrNotFound: there is no such session.
+type Stores interface {
+	Read(ctx context.Context, k Key) (*Entry, error)
+	// ReadMany reads several at once, each at its key's place.
+	ReadMany(ctx context.Context, keys []Key) []Loaded
+}
 
 // Cache remembers entries in this process. It is told of changes as a
 // Listener, and holds nothing while it does not hear them.
 type Cache struct {
-	load Load
-	now  func() time.Time
-	max  int
+	stores Stores
+	now    func() time.Time
+	max    int
 
 	epoch atomic.Int64 // rises with every change heard
 	live  atomic.Bool
@@ -102,11 +106,13 @@ type Cache struct {
 	byAccount map[account.ID]map[Key]struct{}
 
 	hits, misses atomic.Int64
+
+	renewals renewals
 }
 
 // NewCache makes a cache of at most max entries.
-func NewCache(load Load, now func() time.Time, max int) *Cache {
-	c := &Cache{load: load, now: now, max: max}
+func NewCache(stores Stores, now func() time.Time, max int) *Cache {
+	c := &Cache{stores: stores, now: now, max: max}
 	c.forgetAll()
 	return c
 }
@@ -123,7 +129,7 @@ func (c *Cache) Get(ctx context.Context, k Key) (*Entry, error) {
 		if age >= 0 && age < MaxAge && now.Before(e.Expires) {
 			c.hits.Add(1)
 			if age >= RenewAge && e.renews.CompareAndSwap(false, true) {
-				go c.renew(k, e)
+				c.renewSoon(k, e)
 			}
 			return e, nil
 		}
@@ -140,29 +146,24 @@ func (c *Cache) Knows(k Key) bool {
 	return c.entries[k] != nil
 }
 
-// renew reads an entry anew behind a request. A failure other than "no such
-// session" leaves the old one to its age.
-func (c *Cache) renew(k Key, old *Entry) {
-	ctx, cancel := context.WithTimeout(context.Background(), MaxAge-RenewAge)
-	defer cancel()
-	defer old.renews.Store(false)
-	if _, err := c.read(ctx, k, old); errors.Is(err, ErrNotFound) {
-		c.forget(k)
-	}
-}
-
-// read loads an entry and remembers it, unless something changed meanwhile:
-// then what was read may be older than the change.
+// read loads an entry and remembers it.
 func (c *Cache) read(ctx context.Context, k Key, old *Entry) (*Entry, error) {
 	epoch := c.epoch.Load()
-	e, err := c.load(ctx, k)
-	if err != nil {
-		if errors.Is(err, ErrNotFound) {
+	e, err := c.stores.Read(ctx, k)
+	c.learn(epoch, k, old, Loaded{e, err})
+	return e, err
+}
+
+// learn remembers what was read of a key from the stores at an epoch or later,
+// unless something changed since: then it may be older than the change.
+func (c *Cache) learn(epoch int64, k Key, old *Entry, l Loaded) {
+	if l.Err != nil {
+		if errors.Is(l.Err, ErrNotFound) {
 			c.forget(k)
 		}
-		return nil, err
+		return
 	}
-	if old != nil && old.Session == e.Session {
+	if e := l.Entry; old != nil && old.Session == e.Session {
 		e.MarkUsed(old.Used())
 		raise(&e.touched, old.touched.Load())
 		e.Assertion.CarryOver(&old.Assertion)
@@ -170,9 +171,8 @@ func (c *Cache) read(ctx context.Context, k Key, old *Entry) (*Entry, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.live.Load() && c.epoch.Load() == epoch {
-		c.keep(k, e)
+		c.keep(k, l.Entry)
 	}
-	return e, nil
 }
 
 // keep stores an entry; the map's random order chooses whom a full cache

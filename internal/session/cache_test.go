@@ -22,6 +22,8 @@ type world struct {
 	ended map[string]bool
 	fails error
 	reads atomic.Int64
+	// together is how many times several were read at once.
+	together atomic.Int64
 	// before, where set, runs after the read and before its result is given.
 	before func()
 }
@@ -34,7 +36,16 @@ func (w *world) advance(d time.Duration) { w.mu.Lock(); w.at = w.at.Add(d); w.mu
 
 func (w *world) end(cookie string) { w.mu.Lock(); w.ended[cookie] = true; w.mu.Unlock() }
 
-func (w *world) load(_ context.Context, k session.Key) (*session.Entry, error) {
+func (w *world) ReadMany(ctx context.Context, keys []session.Key) []session.Loaded {
+	w.together.Add(1)
+	all := make([]session.Loaded, len(keys))
+	for i, k := range keys {
+		all[i].Entry, all[i].Err = w.Read(ctx, k)
+	}
+	return all
+}
+
+func (w *world) Read(_ context.Context, k session.Key) (*session.Entry, error) {
 	w.reads.Add(1)
 	w.mu.Lock()
 	ended, fails, at, before := w.ended[k.Cookie], w.fails, w.at, w.before
@@ -59,7 +70,7 @@ func key(cookie string) session.Key {
 }
 
 func newCache(w *world, max int) *session.Cache {
-	c := session.NewCache(w.load, w.now, max)
+	c := session.NewCache(w, w.now, max)
 	c.Live(true)
 	return c
 }
@@ -104,6 +115,46 @@ func TestOnlyFirstSightWaitsAndRenewalIsOneInTheBackground(t *testing.T) {
 	time.Sleep(50 * time.Millisecond)
 	if w.reads.Load() != 2 {
 		t.Errorf("%d reads, want one renewal", w.reads.Load())
+	}
+}
+
+// TestRenewalsAreReadTogether: sessions in use cost a node few reads, and each
+// gets what is its own.
+func TestRenewalsAreReadTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	c := newCache(w, 1000)
+	const n = 300
+	for i := range n {
+		get(t, c, fmt.Sprint(i), nil)
+	}
+	w.end("7")
+	w.advance(session.RenewAge)
+	for i := range n {
+		get(t, c, fmt.Sprint(i), nil) // also the one that ended: it is not known yet
+	}
+	for i := range n {
+		eventually(t, "not renewed", func() bool {
+			e, err := c.Get(context.Background(), key(fmt.Sprint(i)))
+			return i == 7 && errors.Is(err, session.ErrNotFound) || err == nil && e.Known.Equal(w.now())
+		})
+	}
+	if w.together.Load() > 4 { // at most 128 at once, and those that came a moment later
+		t.Errorf("%d reads for %d sessions", w.together.Load(), n)
+	}
+	_, waited, _ := c.Stats()
+	w.advance(session.MaxAge - time.Millisecond)
+	for i := range n {
+		if i == 7 {
+			continue
+		}
+		e, err := c.Get(context.Background(), key(fmt.Sprint(i)))
+		if err != nil || e.Session != session.ID(fmt.Sprint("s", i)) {
+			t.Fatalf("%d: %v", i, err)
+		}
+	}
+	if _, now, _ := c.Stats(); now != waited {
+		t.Errorf("%d requests waited", now-waited)
 	}
 }
 

@@ -53,17 +53,22 @@ func (r *Reader) Present(ctx context.Context, id ID, used time.Time) (Present, e
 	return p, nil
 }
 
-// session reads a session. One that does not decode is none, and an operator
-// is told.
+// session reads a session.
 func (r *Reader) session(ctx context.Context, id ID) (Session, error) {
 	s, err := r.Sessions.Session(ctx, id)
-	if errors.Is(err, ErrDamaged) {
-		if r.Damaged != nil {
-			r.Damaged(ctx, id, err)
-		}
-		return Session{}, ErrNotFound
+	return r.believable(ctx, id, Found{s, err})
+}
+
+// believable is a session that was found. One that does not decode is none, and
+// an operator is told.
+func (r *Reader) believable(ctx context.Context, id ID, f Found) (Session, error) {
+	if !errors.Is(f.Err, ErrDamaged) {
+		return f.Session, f.Err
 	}
-	return s, err
+	if r.Damaged != nil {
+		r.Damaged(ctx, id, f.Err)
+	}
+	return Session{}, ErrNotFound
 }
 
 // records reads a session and its account.

@@ -12,6 +12,9 @@ type Sessions interface {
 	// Session returns the session with its last use, in one round trip;
 	// ErrNotFound for one that ended.
 	Session(ctx context.Context, id ID) (Session, error)
+	// SessionsOfIDs is Session for several at once, in one round trip to each
+	// server that has some of them: what it finds of an id is at the id's place.
+	SessionsOfIDs(ctx context.Context, ids []ID) ([]Found, error)
 	EndSession(ctx context.Context, id ID) error
 }
 
@@ -23,9 +26,19 @@ type Activity interface {
 	Touch(ctx context.Context, id ID, now time.Time, ttl time.Duration) error
 }
 
+// Found is what a store has of one session: ErrNotFound for one that ended,
+// ErrDamaged for a record that cannot be ours.
+type Found struct {
+	Session Session
+	Err     error
+}
+
 // Accounts is what reading a session needs of the durable store.
 type Accounts interface {
 	Account(ctx context.Context, id account.ID) (account.Account, error)
+	// AccountsOfIDs reads several at once, each of which is given once. What is
+	// not in the answer does not exist.
+	AccountsOfIDs(ctx context.Context, ids []account.ID) (map[account.ID]account.Account, error)
 }
 
 // Cookies opens the text of a session cookie.
@@ -52,19 +65,33 @@ type Reader struct {
 // costs neither. ErrNotFound: it proves none. An error that wraps
 // ErrUnavailable: a store is away.
 func (r *Reader) Read(ctx context.Context, k Key) (*Entry, error) {
-	raw, err := r.Cookies(k.Purpose).Decode(k.Cookie)
+	cred, err := r.credential(k)
 	if err != nil {
-		return nil, ErrNotFound
-	}
-	cred, err := ParseCredential(raw)
-	if err != nil {
-		return nil, ErrNotFound
+		return nil, err
 	}
 	now := r.Now()
 	s, a, err := r.records(ctx, cred.ID)
 	if err != nil {
 		return nil, err
 	}
+	return r.entry(ctx, k, cred, s, a, now)
+}
+
+// credential opens a cookie. ErrNotFound: our keys did not make it.
+func (r *Reader) credential(k Key) (Credential, error) {
+	raw, err := r.Cookies(k.Purpose).Decode(k.Cookie)
+	if err != nil {
+		return Credential{}, ErrNotFound
+	}
+	cred, err := ParseCredential(raw)
+	if err != nil {
+		return Credential{}, ErrNotFound
+	}
+	return cred, nil
+}
+
+// entry is what the stores' records, read at now, make of a credential.
+func (r *Reader) entry(ctx context.Context, k Key, cred Credential, s Session, a account.Account, now time.Time) (*Entry, error) {
 	t, err := Check(s, cred, k.Purpose, k.Host, a, now)
 	if err != nil {
 		return nil, err

@@ -71,6 +71,15 @@ func (m *stores) Session(context.Context, session.ID) (session.Session, error) {
 	return s, m.broken
 }
 
+func (m *stores) SessionsOfIDs(ctx context.Context, ids []session.ID) ([]session.Found, error) {
+	found := make([]session.Found, len(ids))
+	for i, id := range ids {
+		found[i].Session, found[i].Err = m.Session(ctx, id)
+	}
+	m.asked.session.Add(int32(1 - len(ids)))
+	return found, nil
+}
+
 func (m *stores) EndSession(context.Context, session.ID) error {
 	m.asked.other.Add(1)
 	m.ended++
@@ -80,6 +89,17 @@ func (m *stores) EndSession(context.Context, session.ID) error {
 func (m *stores) Account(context.Context, account.ID) (account.Account, error) {
 	m.asked.account.Add(1)
 	return m.a, m.gone
+}
+
+func (m *stores) AccountsOfIDs(ctx context.Context, ids []account.ID) (map[account.ID]account.Account, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	a, err := m.Account(ctx, ids[0])
+	if errors.Is(err, account.ErrNotFound) {
+		return nil, nil
+	}
+	return map[account.ID]account.Account{ids[0]: a}, err
 }
 
 func (m *stores) Touch(_ context.Context, _ session.ID, at time.Time, _ time.Duration) error {
@@ -145,6 +165,16 @@ func TestReadDeniesWhateverIsWrong(t *testing.T) {
 		if !errors.Is(err, c.want) || (err == nil) != (e != nil) {
 			t.Errorf("%s: %v", name, err)
 		}
+		bad := session.Key{Purpose: k.Purpose, Host: k.Host, Cookie: "bad"}
+		for i, l := range node(m, &at).ReadMany(context.Background(), []session.Key{bad, k, bad, k}) {
+			want := c.want
+			if i%2 == 0 {
+				want = session.ErrNotFound
+			}
+			if !errors.Is(l.Err, want) || (l.Err == nil) != (l.Entry != nil) || l.Entry != nil && l.Entry.Session != m.s.ID {
+				t.Errorf("%s, with others, place %d: %v", name, i, l.Err)
+			}
+		}
 	}
 }
 
@@ -180,7 +210,7 @@ func TestRenewalReadsEachStoreOnce(t *testing.T) {
 	now := func() time.Time { return *at.Load() }
 	r := node(m, nil)
 	r.Now = now
-	c := session.NewCache(r.Read, now, 10)
+	c := session.NewCache(r, now, 10)
 	c.Live(true)
 	first, err := c.Get(ctx, k)
 	must(t, err)

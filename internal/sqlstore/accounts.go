@@ -17,6 +17,8 @@ const selectAccount = `SELECT a.id, a.name, a.email, a.display_name, a.group_nam
 
 const selectAccountByID = selectAccount + `WHERE a.id = $1`
 
+func selectAccountsByID(n int) string { return selectAccount + `WHERE a.id IN (` + places(1, n) + `)` }
+
 // row is one row of a result.
 type row interface{ Scan(...any) error }
 
@@ -63,6 +65,23 @@ func (s *Store) Account(ctx context.Context, id account.ID) (a account.Account, 
 		return err
 	})
 	return a, err
+}
+
+// AccountsOfIDs implements session.Accounts.
+func (s *Store) AccountsOfIDs(ctx context.Context, ids []account.ID) (map[account.ID]account.Account, error) {
+	found := map[account.ID]account.Account{}
+	if len(ids) == 0 {
+		return found, nil
+	}
+	err := s.db.view(ctx, "reading accounts", func(ctx context.Context, q querier) error {
+		clear(found)
+		return each(ctx, q, func(rows *sql.Rows) error {
+			a, err := scanAccount(rows)
+			found[a.ID] = a
+			return err
+		}, selectAccountsByID(len(ids)), anys(ids)...)
+	})
+	return found, err
 }
 
 // ListAccounts returns all accounts by name.

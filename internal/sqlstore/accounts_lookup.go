@@ -3,8 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"fmt"
-	"strings"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 )
@@ -40,10 +38,6 @@ func (s *Store) AccountsByLookup(ctx context.Context, hashes [][]byte) (all []ac
 // selectByLookup asks for n hashes. The kind is no parameter: the index has
 // phones only, and serves a query that says so itself.
 func selectByLookup(n int) string {
-	marks := make([]string, n)
-	for i := range marks {
-		marks[i] = fmt.Sprintf("$%d", i+1)
-	}
 	return selectAccount + `JOIN factors f ON f.account = a.id
-		WHERE f.kind = 'phone' AND f.lookup IN (` + strings.Join(marks, ", ") + `) ORDER BY a.name`
+		WHERE f.kind = 'phone' AND f.lookup IN (` + places(1, n) + `) ORDER BY a.name`
 }

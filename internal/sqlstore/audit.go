@@ -96,14 +96,9 @@ func (s *Store) events(ctx context.Context, query string, args []any) (events []
 
 // RecentEvents implements login.History.
 func (s *Store) RecentEvents(ctx context.Context, id account.ID, names []audit.Name, limit int) ([]audit.Event, error) {
-	args, marks := []any{id}, make([]string, len(names))
-	for i, n := range names {
-		args = append(args, n)
-		marks[i] = fmt.Sprintf("$%d", len(args))
-	}
-	args = append(args, limit)
+	args := append(append([]any{id}, anys(names)...), limit)
 	return s.events(ctx, fmt.Sprintf(selectEvents+`WHERE account = $1 AND name IN (%s) ORDER BY at DESC, id DESC LIMIT $%d`,
-		strings.Join(marks, ", "), len(args)), args)
+		places(2, len(names)), len(args)), args)
 }
 
 func (f EventFilter) conditions() (where string, args []any) {

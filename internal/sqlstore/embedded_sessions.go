@@ -19,6 +19,10 @@ const (
 	deleteActivity    = `DELETE FROM activity WHERE session = $1`
 )
 
+func selectLiveSessions(n int) string {
+	return selectSession + `WHERE s.expires > $1 AND s.id IN (` + places(2, n) + `)`
+}
+
 // scanSession refuses a record whose content is not what its row is for: a
 // session with another person's account would sign in as that person. The last
 // use is what the file has of it.
@@ -66,6 +70,34 @@ func (e *Embedded) Session(ctx context.Context, id session.ID) (s session.Sessio
 		return err
 	})
 	return pending.over(s), err
+}
+
+// SessionsOfIDs implements session.Sessions.
+func (e *Embedded) SessionsOfIDs(ctx context.Context, ids []session.ID) ([]session.Found, error) {
+	found := make([]session.Found, len(ids))
+	if len(ids) == 0 {
+		return found, nil
+	}
+	pending := make([]use, len(ids))
+	for i, id := range ids {
+		pending[i] = e.activity.of(id)
+	}
+	err := e.db.view(ctx, "reading sessions", func(ctx context.Context, q querier) error {
+		rows := map[session.ID]session.Session{}
+		err := each(ctx, q, func(r *sql.Rows) error {
+			s, err := scanSession(r)
+			rows[s.ID] = s
+			return err
+		}, selectLiveSessions(len(ids)), append([]any{micros(e.now())}, anys(ids)...)...)
+		for i, id := range ids {
+			s, ok := rows[id]
+			if found[i] = (session.Found{Session: pending[i].over(s)}); !ok {
+				found[i].Err = session.ErrNotFound
+			}
+		}
+		return err
+	})
+	return found, err
 }
 
 func (e *Embedded) liveSession(ctx context.Context, q querier, id session.ID) (session.Session, error) {

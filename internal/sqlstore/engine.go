@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -167,4 +169,24 @@ func each(ctx context.Context, q querier, f func(*sql.Rows) error, query string,
 		}
 	}
 	return rows.Err()
+}
+
+// places are n placeholders of a query, from $first on.
+func places(first, n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("$" + strconv.Itoa(first+i))
+	}
+	return b.String()
+}
+
+func anys[T any](values []T) []any {
+	all := make([]any, len(values))
+	for i, v := range values {
+		all[i] = v
+	}
+	return all
 }

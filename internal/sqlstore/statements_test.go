@@ -88,6 +88,7 @@ func TestAccountIsReadByOneIndexedStatement(t *testing.T) {
 		return func(t *testing.T) {
 			fill(t, s)
 			byIndex(t, plan(t, s, selectAccountByID, "a7"), index)
+			byIndex(t, plan(t, s, selectAccountsByID(3), "a7", "a8", "a9"), index)
 			p, err := s.db.open(t.Context())
 			must(t, err)
 			must(t, p.read.Close())
@@ -144,6 +145,7 @@ func TestSessionsAreReadByTheirIndexes(t *testing.T) {
 	must(t, err)
 	at := micros(now)
 	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+selectLiveSession, "s7", at), "sqlite_autoindex_sessions_1", "sqlite_autoindex_activity_1")
+	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+selectLiveSessions(2), at, "s7", "s8"), "sqlite_autoindex_sessions_1", "sqlite_autoindex_activity_1")
 	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+selectSessionsOf, "a7", at), "sessions_account", "sqlite_autoindex_activity_1")
 	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+deleteSession, "s7"), "sqlite_autoindex_sessions_1")
 	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+deleteActivity, "s7"), "sqlite_autoindex_activity_1")

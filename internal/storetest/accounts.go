@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,9 +23,36 @@ func Accounts(t *testing.T, open func(t *testing.T) Durable) {
 		"ParallelChangesAreAllKept":      accountParallelChanges,
 		"SignInIsRecordedAndToldNobody":  accountSignIn,
 		"ListIsByName":                   accountList,
+		"SeveralAreReadAtOnce":           accountsOfIDs,
 		"RingIsBoundOnce":                ringIsBound,
 		"AccountsWithoutARingAreRefused": ringUnbound,
 	})
+}
+
+// accountsOfIDs finds what reading them one by one does.
+func accountsOfIDs(t *testing.T, s Durable) {
+	ctx, now := deadline(t), start()
+	ids := []account.ID{newAccountID()} // there is none
+	for range 4 {
+		a := newAccount("n"+strings.ToLower(string(newAccountID())), now)
+		must(t, s.CreateAccount(ctx, a))
+		ids = append(ids, a.ID)
+	}
+	found, err := s.AccountsOfIDs(ctx, ids[:4])
+	must(t, err)
+	if len(found) != 3 {
+		t.Fatalf("%d of 3", len(found))
+	}
+	for _, id := range ids[1:4] {
+		want, err := s.Account(ctx, id)
+		must(t, err)
+		wantEqual(t, found[id], want)
+	}
+	none, err := s.AccountsOfIDs(ctx, nil)
+	must(t, err)
+	if len(none) != 0 {
+		t.Errorf("%d for none", len(none))
+	}
 }
 
 func accountComesBack(t *testing.T, s Durable) {

@@ -11,11 +11,13 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/keyring"
 	"github.com/sallyport-auth/sallyport/internal/login"
 	"github.com/sallyport-auth/sallyport/internal/secret"
+	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
 // DurableStore is what every durable engine offers.
 type DurableStore interface {
 	login.Accounts
+	session.Accounts
 	login.SignIns
 	login.Prover
 	login.Changer

@@ -38,6 +38,7 @@ func Sessions(t *testing.T, open func(t *testing.T) login.Sessions) {
 		"EndsWithItsTime":                sessionExpires,
 		"ListIsNewestFirstAndTheOwners":  sessionList,
 		"ListIsExactUnderParallelChange": sessionListExact,
+		"SeveralAreReadAtOnce":           sessionsOfIDs,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
