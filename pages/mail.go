@@ -91,7 +91,7 @@ func (l *language) mail(m Mail) (subject, text, html string, err error) {
 		return "", "", "", fmt.Errorf("e-mail %s: %w", m.Kind, w.err)
 	}
 	var page bytes.Buffer
-	if err := l.pages["mail"].ExecuteTemplate(&page, "mail", w); err != nil {
+	if err := l.pages.ExecuteTemplate(&page, "mail", w); err != nil {
 		return "", "", "", fmt.Errorf("e-mail %s: %w", m.Kind, err)
 	}
 	return w.Subject, w.text(), page.String(), nil

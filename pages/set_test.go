@@ -1,9 +1,11 @@
 package pages
 
 import (
+	"io/fs"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -17,6 +19,35 @@ func TestEveryPageCanBeWrittenToDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestEveryTemplateHasANameOfItsOwn: all pages are one set, where the last
+// template of a name would stand in for the others.
+func TestEveryTemplateHasANameOfItsOwn(t *testing.T) {
+	t.Parallel()
+	names, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	define := regexp.MustCompile(`{{-? *(?:define|block) +"([^"]+)"`)
+	in := map[string]string{}
+	for _, name := range names {
+		data, err := templateFiles.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range define.FindAllSubmatch(data, -1) {
+			defined := string(m[1])
+			if other, ok := in[defined]; ok {
+				t.Errorf("%s and %s both define %q", other, name, defined)
+			}
+			in[defined] = name
+			page, _, whole := strings.Cut(defined, ".")
+			if whole && name != "templates/"+page+".html" {
+				t.Errorf("%s defines %q, which is another page's", name, defined)
+			}
+		}
+	}
 }
 
 func TestWriteSetsEveryHeader(t *testing.T) {
