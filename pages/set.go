@@ -67,9 +67,6 @@ func New(brand Brand) (*Set, error) {
 		if l.watch, err = l.watchScript(); err != nil {
 			return nil, fmt.Errorf("watch.js in %s: %w", lang, err)
 		}
-		if err := l.checkMail(); err != nil {
-			return nil, fmt.Errorf("catalogue %s: %w", lang, err)
-		}
 		s.languages[lang] = l
 	}
 	return s, nil
