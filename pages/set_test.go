@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -19,6 +20,22 @@ func TestEveryPageCanBeWrittenToDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestPagesShareTheirParts: with a copy of the layout for each page they took
+// ten times this, at every start. It runs alone, because it counts what the
+// whole process allocates.
+func TestPagesShareTheirParts(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := New(Brand{})
+	runtime.ReadMemStats(&after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 5<<20 {
+		t.Errorf("%d bytes for one set of pages", took)
+	}
 }
 
 // TestEveryTemplateHasANameOfItsOwn: all pages are one set, where the last
