@@ -116,7 +116,11 @@ func (v *guardVisit) keyFound(shown shownKey) (*session.Entry, error) {
 // client is who asks, for counters and the audit.
 func (v *guardVisit) client() login.Client {
 	v.arrival = withID(v.arrival, v.r)
-	c := login.Client{Agent: web.Agent(v.r.UserAgent()), Request: v.arrival.RequestID, Host: v.arrival.Host}
+	ua := v.r.UserAgent()
+	c := login.Client{
+		Agent:   func() string { return web.Agent(ua) },
+		Request: v.arrival.RequestID, Host: v.arrival.Host,
+	}
 	c.Network, c.Wide = web.Networks(v.arrival.Client)
 	return c
 }
@@ -144,7 +148,7 @@ func (v *guardVisit) refuseDeniedKey(e *session.Entry, why string) error {
 	c := v.client()
 	v.app.engine.Record(v.r.Context(), audit.Event{
 		Time: v.app.machine.Now(), Name: audit.APIKeyRefused, Account: string(e.Account.ID), Subject: e.Account.Name,
-		Network: c.Network, Browser: c.Agent, Request: c.Request, Host: c.Host, Reason: "key " + e.APIKey.Name + ": " + why,
+		Network: c.Network, Browser: c.Agent(), Request: c.Request, Host: c.Host, Reason: "key " + e.APIKey.Name + ": " + why,
 	})
 	return v.refuseKey(http.StatusForbidden, "api_key_not_allowed", "This API key may not do this")
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -94,11 +95,14 @@ func absolute(file string) string {
 }
 
 // gates bound hashing in the whole process, one for each bound that was ever
-// set: during a reload both configurations share one.
+// set: during a reload both configurations share one. After the last hash of a
+// while one collection gives its memory back.
 var gates sync.Map // int → *login.HashGate
 
 func gateOf(n int) *login.HashGate {
-	gate, _ := gates.LoadOrStore(n, login.NewHashGate(n))
+	fresh := login.NewHashGate(n)
+	fresh.AfterQuiet(debug.FreeOSMemory)
+	gate, _ := gates.LoadOrStore(n, fresh)
 	return gate.(*login.HashGate)
 }
 

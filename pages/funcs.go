@@ -15,6 +15,13 @@ func (l *language) funcs() template.FuncMap {
 		"dir":     func() string { return direction(l.catalogue.lang) },
 		"service": func() string { return l.set.brand.Name },
 		"asset":   l.set.AssetPath,
+		// What differs between pages.
+		"content":   l.content,
+		"back":      l.back,
+		"wide":      wide,
+		"bare":      bare,
+		"external":  func(v View) bool { return !local(v) },
+		"sensitive": sensitive,
 		// Sentences.
 		"t":       func(key string, kv ...any) (template.HTML, error) { return l.sentence(key, pairs(kv)) },
 		"plain":   func(key string, kv ...any) (string, error) { return l.plain(key, pairs(kv)) },
@@ -58,9 +65,6 @@ func (l *language) funcs() template.FuncMap {
 		"least":     least,
 		"port":      port,
 		"server":    server,
-		"bare":      bare,
-		"external":  func(v View) bool { return !local(v) },
-		"sensitive": sensitive,
 	}
 }
 
@@ -168,6 +172,15 @@ func safe(address string) (string, error) {
 func local(v View) bool {
 	base := v.frame().Base
 	return base == "" || strings.HasPrefix(base, "/") && !strings.HasPrefix(base, "//")
+}
+
+// wide is a page of lists.
+func wide(v View) bool {
+	switch v.page() {
+	case "help", "home", "security":
+		return true
+	}
+	return false
 }
 
 // bare is a page that holds nothing but its message, because its links would

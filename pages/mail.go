@@ -57,16 +57,13 @@ const (
 	MailKeyAdded       = "keyadded" // an API key
 )
 
-// mailKinds are all of them: each is made once when the program starts.
+// mailKinds are all of them.
 var mailKinds = []string{
 	MailNewBrowser, MailFactorAdded, MailFactorReplaced, MailFactorRemoved, MailStepOff, MailCodesMade,
 	MailCodeUsed, MailPassword, MailWrongCodes, MailFactorLocked, MailRecovery, MailRecoveryOrg,
 	MailEmailChanged, MailLinkMade, MailStepReset, MailLocked, MailUnlocked, MailSessionsEnded,
 	MailKeyAdded,
 }
-
-// mailMethods are those that an e-mail can be about.
-var mailMethods = []string{"", MethodApp, MethodBackup, MethodText, MethodCall, MethodPhone}
 
 // Mail is the e-mail as a subject of one line, as text and as HTML. Both hold
 // the same sentences and the same addresses: those of the struct and the
@@ -91,7 +88,7 @@ func (l *language) mail(m Mail) (subject, text, html string, err error) {
 		return "", "", "", fmt.Errorf("e-mail %s: %w", m.Kind, w.err)
 	}
 	var page bytes.Buffer
-	if err := l.pages["mail"].ExecuteTemplate(&page, "mail", w); err != nil {
+	if err := l.pages.ExecuteTemplate(&page, "mail", w); err != nil {
 		return "", "", "", fmt.Errorf("e-mail %s: %w", m.Kind, err)
 	}
 	return w.Subject, w.text(), page.String(), nil

@@ -132,6 +132,34 @@ func links(text, page string) (inText, inHTML []string) {
 	return inText, inHTML
 }
 
+// mailMethods are those that an e-mail can be about.
+var mailMethods = []string{"", MethodApp, MethodBackup, MethodText, MethodCall, MethodPhone}
+
+// TestNoEMailLacksAMessage, of any kind about any method in any language: the
+// catalogues are part of the program, so this needs no look at every start.
+func TestNoEMailLacksAMessage(t *testing.T) {
+	t.Parallel()
+	const address = "https://example.com/"
+	s := newSet(t)
+	for _, lang := range s.Languages() {
+		for _, kind := range mailKinds {
+			var mails []Mail
+			for _, method := range mailMethods {
+				mails = append(mails, Mail{Method: method, NotMe: address, Link: address, Settings: address})
+			}
+			for left := range 4 {
+				mails = append(mails, Mail{Browser: "x", Network: "x", Link: address, Left: left, Minutes: left, Org: "x"})
+			}
+			for _, m := range mails {
+				m.Kind, m.Lang = kind, lang
+				if _, _, _, err := s.Mail(m); err != nil {
+					t.Errorf("%s: %+v: %v", lang, m, err)
+				}
+			}
+		}
+	}
+}
+
 // TestBothPartsOfAnEMailSayTheSame, for every kind, method and name.
 func TestBothPartsOfAnEMailSayTheSame(t *testing.T) {
 	t.Parallel()

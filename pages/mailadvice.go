@@ -96,22 +96,3 @@ func (w *letter) notMe(before string) {
 	w.say(before)
 	w.link("mail.notme", w.m.NotMe)
 }
-
-// checkMail makes every e-mail once, so that a broken catalogue shows when the
-// program starts.
-func (l *language) checkMail() error {
-	const address = "https://example.com/"
-	for _, kind := range mailKinds {
-		for _, method := range mailMethods {
-			if _, _, _, err := l.mail(Mail{Kind: kind, Method: method, NotMe: address, Link: address, Settings: address}); err != nil {
-				return err
-			}
-		}
-		for left := range 4 {
-			if _, _, _, err := l.mail(Mail{Kind: kind, Browser: "x", Network: "x", Link: address, Left: left, Minutes: left, Org: "x"}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}

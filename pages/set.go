@@ -5,10 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"net/http"
-	"path"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -38,7 +35,7 @@ type language struct {
 	set       *Set
 	catalogue *catalogue
 	support   rich
-	pages     map[string]*template.Template
+	pages     *template.Template
 	watch     script
 }
 
@@ -70,44 +67,15 @@ func New(brand Brand) (*Set, error) {
 		if l.watch, err = l.watchScript(); err != nil {
 			return nil, fmt.Errorf("watch.js in %s: %w", lang, err)
 		}
-		if err := l.checkMail(); err != nil {
-			return nil, fmt.Errorf("catalogue %s: %w", lang, err)
-		}
 		s.languages[lang] = l
 	}
 	return s, nil
 }
 
-// sharedTemplates are what pages are made of; every other file is a page.
-var sharedTemplates = []string{"layout", "parts", "lists", "keys"}
-
-// parse reads the shared templates once, and each page on top of a copy.
-func (l *language) parse() (map[string]*template.Template, error) {
-	shared := template.New("shared").Funcs(l.funcs())
-	for _, name := range sharedTemplates {
-		if _, err := shared.ParseFS(templateFiles, "templates/"+name+".html"); err != nil {
-			return nil, fmt.Errorf("parsing shared templates: %w", err)
-		}
-	}
-	names, err := fs.Glob(templateFiles, "templates/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("listing templates: %w", err)
-	}
-	pages := make(map[string]*template.Template, len(names))
-	for _, name := range names {
-		page := strings.TrimSuffix(path.Base(name), ".html")
-		if slices.Contains(sharedTemplates, page) {
-			continue
-		}
-		t, err := shared.Clone()
-		if err != nil {
-			return nil, fmt.Errorf("copying shared templates: %w", err)
-		}
-		if pages[page], err = t.ParseFS(templateFiles, name); err != nil {
-			return nil, fmt.Errorf("parsing page %s: %w", page, err)
-		}
-	}
-	return pages, nil
+// parse reads all templates into one set: the layout and its parts are held,
+// and made safe for their places, once for all pages.
+func (l *language) parse() (*template.Template, error) {
+	return template.New("pages").Funcs(l.funcs()).ParseFS(templateFiles, "templates/*.html")
 }
 
 // Write renders the view in its language and sends it with the headers of
@@ -132,13 +100,30 @@ func (s *Set) Write(w http.ResponseWriter, status int, view View) error {
 
 // render is the whole page, or an error.
 func (s *Set) render(view View) ([]byte, error) {
-	t, ok := s.language(view.frame().Lang).pages[view.page()]
-	if !ok {
-		return nil, fmt.Errorf("no template for page %s", view.page())
-	}
 	var buf bytes.Buffer
-	if err := t.ExecuteTemplate(&buf, "layout", view); err != nil {
+	if err := s.language(view.frame().Lang).pages.ExecuteTemplate(&buf, "layout", view); err != nil {
 		return nil, fmt.Errorf("rendering page %s: %w", view.page(), err)
 	}
 	return buf.Bytes(), nil
+}
+
+// content is what the layout surrounds. html/template has made it safe, since a
+// page's template begins and ends where text stands.
+func (l *language) content(v View) (template.HTML, error) {
+	return l.part(v.page()+".main", v)
+}
+
+// back is the link above the page's heading; most pages have none.
+func (l *language) back(v View) (template.HTML, error) {
+	name := v.page() + ".back"
+	if l.pages.Lookup(name) == nil {
+		return "", nil
+	}
+	return l.part(name, v)
+}
+
+func (l *language) part(name string, v View) (template.HTML, error) {
+	var html strings.Builder
+	err := l.pages.ExecuteTemplate(&html, name, v)
+	return template.HTML(html.String()), err
 }

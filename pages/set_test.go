@@ -1,9 +1,12 @@
 package pages
 
 import (
+	"io/fs"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -17,6 +20,51 @@ func TestEveryPageCanBeWrittenToDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestPagesShareTheirParts: with a copy of the layout for each page they took
+// ten times this, at every start. It runs alone, because it counts what the
+// whole process allocates.
+func TestPagesShareTheirParts(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := New(Brand{})
+	runtime.ReadMemStats(&after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 5<<20 {
+		t.Errorf("%d bytes for one set of pages", took)
+	}
+}
+
+// TestEveryTemplateHasANameOfItsOwn: all pages are one set, where the last
+// template of a name would stand in for the others.
+func TestEveryTemplateHasANameOfItsOwn(t *testing.T) {
+	t.Parallel()
+	names, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	define := regexp.MustCompile(`{{-? *(?:define|block) +"([^"]+)"`)
+	in := map[string]string{}
+	for _, name := range names {
+		data, err := templateFiles.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range define.FindAllSubmatch(data, -1) {
+			defined := string(m[1])
+			if other, ok := in[defined]; ok {
+				t.Errorf("%s and %s both define %q", other, name, defined)
+			}
+			in[defined] = name
+			page, _, whole := strings.Cut(defined, ".")
+			if whole && name != "templates/"+page+".html" {
+				t.Errorf("%s defines %q, which is another page's", name, defined)
+			}
+		}
+	}
 }
 
 func TestWriteSetsEveryHeader(t *testing.T) {

@@ -132,7 +132,7 @@ func (s *Site) Client() login.Client {
 	n := s.browsers.Add(1)
 	return login.Client{
 		Browser: login.BrowserHash(fmt.Sprintf("%064x", n)), Network: fmt.Sprintf("198.51.%d.%d", n/250, n%250+1),
-		Agent: "Firefox on Linux", Request: fmt.Sprintf("request-%d", n), Host: "login.example",
+		Agent: func() string { return "Firefox on Linux" }, Request: fmt.Sprintf("request-%d", n), Host: "login.example",
 	}
 }
 

@@ -43,7 +43,7 @@ func (m *Machine) Finish(ctx context.Context, c Client, f Flow, at Place, old se
 		// As old as its proofs: what ends the account's sessions just now ends
 		// this one too.
 		ID: session.NewID(), Account: a.ID, Created: f.Since, Expires: now.Add(m.Settings.SessionLife),
-		Idle: m.Settings.SessionIdle, AMR: methods(f), Network: c.Network, Browser: c.Agent,
+		Idle: m.Settings.SessionIdle, AMR: methods(f), Network: c.Network, Browser: c.agent(),
 		Previous: a.LastSignIn,
 	}
 	if f.SSO != nil {

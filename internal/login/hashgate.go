@@ -9,20 +9,44 @@ import (
 // QueueTime is how long a password waits for its turn at most.
 const QueueTime = time.Second
 
+// QuietTime is how long nothing is hashed before AfterQuiet's function runs.
+const QuietTime = 5 * time.Second
+
 // HashGate bounds how many passwords and backup codes are hashed at once, and
 // with that memory and processor time: argon2id takes 64 MiB each (SPEC B2).
 // Waiting is fair per network, known browsers first, so that a flood from one
 // network cannot keep the others out.
 type HashGate struct {
 	mu    sync.Mutex
+	size  int
 	free  int
 	known waitList
 	other waitList
-	heavy *HashGate // lets one run at once
+	heavy *HashGate   // lets one run at once
+	quiet *time.Timer // runs out QuietTime after the last hash
 }
 
 // NewHashGate lets n hashes run at once, n ≥ 1.
-func NewHashGate(n int) *HashGate { return &HashGate{free: max(1, n), heavy: &HashGate{free: 1}} }
+func NewHashGate(n int) *HashGate {
+	return &HashGate{size: max(1, n), free: max(1, n), heavy: &HashGate{size: 1, free: 1}}
+}
+
+// AfterQuiet has f called once whenever nothing has been hashed for QuietTime
+// since the last hash. It is called before the gate is used.
+//
+// It is there to give memory back: left alone, the runtime keeps that of the
+// last hashes for minutes, several times 64 MiB.
+func (g *HashGate) AfterQuiet(f func()) {
+	g.quiet = time.AfterFunc(QuietTime, func() {
+		g.mu.Lock()
+		idle := g.free == g.size // else its end will start the timer anew
+		g.mu.Unlock()
+		if idle {
+			f()
+		}
+	})
+	g.quiet.Stop()
+}
 
 // waitList holds waiters by network; networks take turns.
 type waitList struct {
@@ -93,11 +117,13 @@ func (g *HashGate) leave() {
 	if turn == nil {
 		turn = g.other.next()
 	}
-	if turn == nil {
-		g.free++
+	if turn != nil {
+		close(turn)
 		return
 	}
-	close(turn)
+	if g.free++; g.free == g.size && g.quiet != nil {
+		g.quiet.Reset(QuietTime)
+	}
 }
 
 func (l *waitList) add(network string) chan struct{} {

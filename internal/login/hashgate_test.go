@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
@@ -161,6 +162,51 @@ func TestGateNeverLetsMoreThrough(t *testing.T) {
 			t.Fatalf("a turn was lost: %v", err)
 		}
 	}
+}
+
+// TestQuietIsToldOnceAfterTheLastHash, and never while one runs.
+func TestQuietIsToldOnceAfterTheLastHash(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, told := login.NewHashGate(2), 0
+		g.AfterQuiet(func() { told++ })
+		after := func(wait time.Duration, want int, when string) {
+			t.Helper()
+			time.Sleep(wait)
+			synctest.Wait()
+			if told != want {
+				t.Fatalf("told %d times %s, want %d", told, when, want)
+			}
+		}
+		enter := func() func() {
+			leave, err := g.Enter(t.Context(), "x", false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return leave
+		}
+		after(time.Hour, 0, "before the first hash")
+		first, second := enter(), enter()
+		first()
+		after(time.Hour, 0, "while the second runs")
+		second()
+		after(login.QuietTime-1, 0, "too early")
+		third := enter()
+		after(time.Hour, 0, "while the third runs")
+		waited := make(chan func())
+		fourth := enter()
+		go func() { waited <- enter() }() // its turn is handed over, no slot is free between
+		synctest.Wait()
+		fourth()
+		fifth := <-waited
+		third()
+		after(time.Hour, 0, "while the one that waited runs")
+		fifth()
+		after(login.QuietTime, 1, "after the last")
+		after(time.Hour, 1, "in quiet")
+		enter()()
+		after(login.QuietTime, 2, "after another")
+	})
 }
 
 func TestOneNetworkFillsOnlyItsOwnQueue(t *testing.T) {

@@ -124,10 +124,19 @@ type Client struct {
 	Trust *Trust
 	// Language is that of the pages, a BCP 47 tag.
 	Language string
-	// Agent is a shortened User-Agent such as "Firefox on Linux".
-	Agent   string
+	// Agent gives a shortened User-Agent such as "Firefox on Linux". It is
+	// asked only where that is kept, because the first time costs memory.
+	Agent   func() string
 	Request string // the request's id
 	Host    string
+}
+
+// agent is the browser's name, "" where nobody says.
+func (c Client) agent() string {
+	if c.Agent == nil {
+		return ""
+	}
+	return c.Agent()
 }
 
 // Device says that a browser completed a sign-in to an account before.
@@ -147,7 +156,7 @@ func (c Client) Knows(a account.Account) bool {
 func (m *Machine) event(c Client, name audit.Name, a account.Account) audit.Event {
 	return audit.Event{
 		Time: m.Now(), Name: name, Account: string(a.ID), Subject: a.Name,
-		Network: c.Network, Browser: c.Agent, Request: c.Request, Host: c.Host,
+		Network: c.Network, Browser: c.agent(), Request: c.Request, Host: c.Host,
 	}
 }
 

@@ -114,7 +114,7 @@ func TestMailsTellOfWhatTheOwnerDidNotDo(t *testing.T) {
 	told := func() (about []string) {
 		for _, m := range mails(s) {
 			about = append(about, m.About)
-			if m.To != "ann@example.com" || m.Network != c.Network || m.Browser != c.Agent {
+			if m.To != "ann@example.com" || m.Network != c.Network || m.Browser != c.Agent() {
 				t.Errorf("%+v", m)
 			}
 			s.Must(s.Durable.EndMail(ctx, m.ID))

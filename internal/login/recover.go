@@ -116,7 +116,7 @@ func (m *Machine) mailReset(ctx context.Context, c Client, a account.Account) er
 		account.Link{Hash: LinkHash(token), Account: a.ID, Purpose: account.LinkReset, Created: now, Expires: now.Add(ResetLinkLife)},
 		account.Mail{
 			ID: id, Account: a.ID, To: a.Email, About: string(audit.RecoveryAsked), At: now,
-			Browser: c.Agent, Network: c.Network, Sealed: sealed, Expires: now.Add(ResetLinkLife),
+			Browser: c.agent(), Network: c.Network, Sealed: sealed, Expires: now.Add(ResetLinkLife),
 		}, e)
 	if errors.Is(err, account.ErrNotFound) { // disabled meanwhile
 		return nil

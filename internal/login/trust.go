@@ -107,7 +107,7 @@ func (m *Machine) useTrust(ctx context.Context, c Client, f *Flow) (*Trust, erro
 	}
 	next := newTrust(f.Trusted, f.Account)
 	err := m.Trusts.UseTrust(ctx, TrustUse{
-		ID: f.Trusted, Account: f.Account, Hash: c.Trust.hash(), Next: next.hash(), At: m.Now(), Browser: c.Agent, Network: c.Network,
+		ID: f.Trusted, Account: f.Account, Hash: c.Trust.hash(), Next: next.hash(), At: m.Now(), Browser: c.agent(), Network: c.Network,
 	})
 	if errors.Is(err, account.ErrNotFound) {
 		return nil, m.distrust(ctx, f)
@@ -136,7 +136,7 @@ func (m *Machine) rememberBrowser(ctx context.Context, c Client, a account.Accou
 	t := newTrust(NewID(), a.ID)
 	e := m.event(c, audit.BrowserTrusted, a)
 	err := m.Trusts.TrustBrowser(ctx, account.TrustedBrowser{
-		ID: t.ID, Account: a.ID, Hash: t.hash(), Created: since, Expires: m.Now().Add(m.Settings.TrustBrowser), Browser: c.Agent, Network: c.Network,
+		ID: t.ID, Account: a.ID, Hash: t.hash(), Created: since, Expires: m.Now().Add(m.Settings.TrustBrowser), Browser: c.agent(), Network: c.Network,
 	}, e)
 	if errors.Is(err, account.ErrEnded) {
 		return nil, ErrNoFlow

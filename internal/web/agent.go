@@ -78,7 +78,8 @@ var systemNames = map[agents.OS]string{
 	agents.OSWindows:  "Windows",
 }
 
-// agentParser is made at the first request: 5 MiB, in a fortieth of a second.
+// agentParser is made when the first browser is to be remembered: 5 MiB, in a
+// fortieth of a second.
 var agentParser = sync.OnceValue(useragent.NewParser)
 
 // recognise asks the library, which is other people's code over what anybody

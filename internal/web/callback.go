@@ -112,7 +112,7 @@ func (v *visit) appSession() (*session.Entry, error) {
 func (v *visit) refuseTicket(t session.Ticket, why string) {
 	v.Audit.Record(v.ctx(), audit.Event{
 		Time: v.Machine.Now(), Name: audit.TicketRefused, Account: string(t.Account), Session: string(t.Session),
-		Host: v.arrival.Host, Network: v.client.Network, Browser: v.client.Agent, Request: v.arrival.RequestID, Reason: why,
+		Host: v.arrival.Host, Network: v.client.Network, Browser: v.client.Agent(), Request: v.arrival.RequestID, Reason: why,
 	})
 }
 

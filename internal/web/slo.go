@@ -218,7 +218,7 @@ func (v *visit) logoutRefused(provider string, err error) error {
 	}
 	v.Audit.Record(v.ctx(), audit.Event{
 		Time: v.Machine.Now(), Name: audit.LogoutRefused, Method: provider, Reason: err.Error(), Host: v.arrival.Host,
-		Network: v.client.Network, Browser: v.client.Agent, Request: v.arrival.RequestID,
+		Network: v.client.Network, Browser: v.client.Agent(), Request: v.arrival.RequestID,
 	})
 	v.log(slog.LevelWarn, err)
 	return v.to("/sso/problem", "kind", pages.SSOTechnical, "provider", provider, "reference", v.arrival.RequestID)

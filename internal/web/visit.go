@@ -43,7 +43,8 @@ func (p *Portal) visit(w http.ResponseWriter, r *http.Request, a Arrival) *visit
 	v := &visit{Portal: p, w: w, r: r, arrival: a, jar: a.Jar(), began: p.Machine.Now()}
 	v.keys, v.codecs = p.Keys()
 	v.client.Network, v.client.Wide = Networks(a.Client)
-	v.client.Agent = Agent(r.UserAgent())
+	ua := r.UserAgent()
+	v.client.Agent = func() string { return Agent(ua) }
 	v.client.Request, v.client.Host = a.RequestID, a.Host
 	if raw := v.browserCookie(); raw != nil {
 		v.client.Browser = BrowserHash(raw)
