@@ -16,8 +16,8 @@ import (
 // set by the script or command that makes it.
 //
 //	key                      type    holds                                    TTL
-//	sess:{sid}               hash    account, record (JSON), one field        the session's
-//	                                 "token <purpose> <host>" for each token  absolute end
+//	sess:{sid}               hash    account, the record in pieces, each      the session's
+//	                                 token (see session_fields.go)            absolute end
 //	sess:beat:{node}         string  heartbeat of one Store's watcher         10 s
 //	sessions:{account}       zset    session ids by time of creation          its newest session's
 //	acct:{account}           string  changes when the account did             1 min

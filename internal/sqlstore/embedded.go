@@ -130,9 +130,6 @@ func (e *Embedded) keepHouse(ctx context.Context) {
 	}
 }
 
-// purgeBatch bounds how long a purge holds the writer.
-const purgeBatch = 1000
-
 // purged are the tables whose rows expire.
 var purged = []string{"flows", "sessions", "activity", "tries", "waits", "tickets", "nodes", "once"}
 
@@ -144,14 +141,21 @@ func deleteExpired(table string) string {
 // Purge removes what expired by now, in small transactions. The store does
 // so by itself once a minute.
 func (e *Embedded) Purge(ctx context.Context, now time.Time) error {
+	var p pace
 	for _, table := range purged {
-		for removed := int64(purgeBatch); removed == purgeBatch; {
-			err := e.db.change(ctx, "removing expired records", func(ctx context.Context, q querier) (err error) {
-				removed, err = affected(ctx, q, deleteExpired(table), micros(now), purgeBatch)
+		for some := true; some; {
+			var begun time.Time
+			err := e.db.change(ctx, "removing expired records", func(ctx context.Context, q querier) error {
+				begun = time.Now()
+				removed, err := affected(ctx, q, deleteExpired(table), micros(now), p.rows())
+				some = removed == int64(p.rows())
 				return err
 			})
 			if err != nil {
 				return err
+			}
+			if some {
+				p.took(time.Since(begun))
 			}
 		}
 	}

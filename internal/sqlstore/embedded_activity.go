@@ -70,14 +70,34 @@ func (e *Embedded) Touch(ctx context.Context, id session.ID, now time.Time, ttl 
 	return nil
 }
 
-// flush writes what is pending in one transaction. What it wrote stays in
-// memory until that is committed.
+// flush writes what is pending, in small transactions. What one writes stays in
+// memory until it is committed.
 func (e *Embedded) flush(ctx context.Context) error {
-	batch := e.activity.all()
+	var p pace
+	batch := map[session.ID]use{}
+	for id, u := range e.activity.all() {
+		if batch[id] = u; len(batch) < p.rows() {
+			continue
+		}
+		took, err := e.writeUses(ctx, batch)
+		if err != nil {
+			return err
+		}
+		p.took(took)
+		clear(batch)
+	}
 	if len(batch) == 0 {
 		return nil
 	}
+	_, err := e.writeUses(ctx, batch)
+	return err
+}
+
+// writeUses returns how long it had the writer.
+func (e *Embedded) writeUses(ctx context.Context, batch map[session.ID]use) (time.Duration, error) {
+	var begun time.Time
 	err := e.db.change(ctx, "writing last uses", func(ctx context.Context, q querier) error {
+		begun = time.Now()
 		for id, u := range batch {
 			if _, err := q.ExecContext(ctx, `INSERT INTO activity (session, at, expires) VALUES ($1, $2, $3)
 				ON CONFLICT (session) DO UPDATE SET at = excluded.at, expires = excluded.expires
@@ -88,8 +108,9 @@ func (e *Embedded) flush(ctx context.Context) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
+	took := time.Since(begun)
 	e.activity.mu.Lock()
 	defer e.activity.mu.Unlock()
 	for id, written := range batch {
@@ -97,5 +118,5 @@ func (e *Embedded) flush(ctx context.Context) error {
 			delete(e.activity.pending, id)
 		}
 	}
-	return nil
+	return took, nil
 }

@@ -1,0 +1,107 @@
+package sqlstore
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/session"
+)
+
+func TestPaceFollowsTheDisk(t *testing.T) {
+	t.Parallel()
+	var p pace
+	for _, c := range []struct {
+		took time.Duration
+		want int
+	}{
+		{0, 2 * fewestRows},
+		{holdWriter, 2 * fewestRows},
+		{holdWriter / 3, 4 * fewestRows},
+		{holdWriter + 1, 2 * fewestRows},
+		{time.Second, fewestRows},
+		{time.Second, fewestRows},
+	} {
+		if p.took(c.took); p.rows() != c.want {
+			t.Errorf("%d rows after %s, want %d", p.rows(), c.took, c.want)
+		}
+	}
+	for range 20 {
+		p.took(0)
+	}
+	if p.rows() != mostRows {
+		t.Errorf("%d rows at most, want %d", p.rows(), mostRows)
+	}
+}
+
+// Housekeeping gives the writer back again and again, however much there is to
+// write, and leaves nothing.
+func TestHousekeepingTakesTheWriterForAMomentAtATime(t *testing.T) {
+	t.Parallel()
+	now := time.Now().Truncate(time.Second)
+	e, path := openSessions(t, EmbeddedOptions{})
+	ctx := t.Context()
+	must(t, e.Ping(ctx))
+	p, err := e.db.open(ctx)
+	must(t, err)
+	connector, err := sqliteConnector(path, "_txlock=immediate")
+	must(t, err)
+	must(t, p.write.Close())
+	var sent *statements
+	p.write, sent = noting(t, connector)
+	p.write.SetMaxOpenConns(1)
+	// The store's own housekeeper is to stay out of the count.
+	if !e.endHousekeeper() {
+		t.Fatal("no housekeeper")
+	}
+
+	const sessions = 5*mostRows + 1
+	for i := range sessions {
+		e.activity.pending[session.ID(fmt.Sprint("s", i))] = use{micros(now), micros(now.Add(time.Hour))}
+	}
+	must(t, e.flush(ctx))
+	transactions(t, "last uses", sent.take(), sessions)
+	if left := len(e.activity.all()); left != 0 {
+		t.Errorf("%d last uses stay in memory", left)
+	}
+	count := func() (n int) {
+		must(t, p.write.QueryRow(`SELECT COUNT(*) FROM activity`).Scan(&n))
+		_ = sent.take()
+		return n
+	}
+	if n := count(); n != sessions {
+		t.Errorf("%d last uses in the file, want %d", n, sessions)
+	}
+	must(t, e.Purge(ctx, now.Add(time.Hour)))
+	removals := 0
+	for _, s := range sent.take() {
+		if s == deleteExpired("activity") {
+			removals++
+		}
+	}
+	if removals <= sessions/mostRows {
+		t.Errorf("%d rows are removed by %d statements", sessions, removals)
+	}
+	if n := count(); n != 0 {
+		t.Errorf("%d expired last uses are left", n)
+	}
+}
+
+// transactions wants n writes, in transactions of at most mostRows.
+func transactions(t *testing.T, what string, sent []string, n int) {
+	t.Helper()
+	all, rows := 0, 0
+	for _, s := range sent {
+		if s == "BEGIN" {
+			rows = 0
+			continue
+		}
+		all++
+		if rows++; rows > mostRows {
+			t.Fatalf("%s: more than %d in one transaction", what, mostRows)
+		}
+	}
+	if all != n {
+		t.Errorf("%s: %d writes, want %d", what, all, n)
+	}
+}
