@@ -48,16 +48,16 @@ func startLobby(t *testing.T, people int, options string) *lobby {
 	t.Helper()
 	dir, server := shortDir(t), testtools.Redis(t)
 	all := population{accounts: people + 1, sessions: people + 1, hosts: []string{appHost}, browsers: people + 1}.seed(t, dir, newRedisWriter(server.Addr))
-	l := &lobby{signedIn: all.browsers[people].cookies[appHost], people: enrol(t, dir, all.accounts[:people])}
+	l := &lobby{signedIn: all.browsers[people].cookies[appHost], people: enrol(t, dir, all.accounts, 0, people)}
 	l.node = startNode(t, dir, fmt.Sprintf(nodeFile, "layout identifier_first\n\t\t"+options), "REDIS="+server.Addr)
 	l.client = connections(l.node.addr)
 	t.Cleanup(l.client.CloseIdleConnections)
 	return l
 }
 
-// enrol gives accounts an authenticator and backup codes, before the gateway
-// runs.
-func enrol(t *testing.T, dir string, accounts []account.ID) (people []person) {
+// enrol gives n seeded accounts an authenticator and backup codes, before the
+// gateway runs.
+func enrol(t *testing.T, dir string, accounts []account.ID, from, n int) (people []person) {
 	t.Helper()
 	ring, err := keyring.Load(filepath.Join(ownDir(dir), "keys"))
 	if err != nil {
@@ -66,7 +66,8 @@ func enrol(t *testing.T, dir string, accounts []account.ID) (people []person) {
 	store := sqlstore.OpenSQLite(filepath.Join(ownDir(dir), "accounts.db"))
 	defer store.Close()
 	now := time.Now()
-	for i, id := range accounts {
+	for i := from; i < from+n; i++ {
+		id := accounts[i]
 		p := person{nameOf(i), password, factor.NewTOTPSecret()}
 		sealed, err := ring.Seal("authenticator secret", []byte(id), []byte(p.authenticator.Reveal()))
 		if err != nil {
