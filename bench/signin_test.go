@@ -204,7 +204,7 @@ func TestSignIn(t *testing.T) {
 		if parallel > 0 {
 			options, turns = fmt.Sprintf("password {\n\t\t\tparallel %d\n\t\t}", parallel), parallel
 		}
-		l = startLobby(t, rounds(400, 200), options)
+		l = startLobby(t, rounds(400, 150), options)
 		row, share := l.pairs(t, s, hash, turns)
 		table, shares = append(table, row), append(shares, share)
 	}
@@ -226,7 +226,7 @@ func (l *lobby) pairs(t *testing.T, s *section, hash string, turns int) (row []s
 	}
 	lasting := 8 * time.Second
 	if *quick {
-		lasting = 4500 * time.Millisecond
+		lasting = 4 * time.Second
 	}
 	var in, alone, beside []float64
 	for range rounds(9, 2) {
@@ -314,7 +314,7 @@ func (l *lobby) calmAndStorm(t *testing.T, s *section) (times float64) {
 	t.Helper()
 	lasting := 10 * time.Second
 	if *quick {
-		lasting = 2 * time.Second
+		lasting = 1500 * time.Millisecond
 	}
 	var calm, beside, stormy []float64
 	for range rounds(7, 2) {
