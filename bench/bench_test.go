@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"github.com/sallyport-auth/sallyport/internal/testtools"
 )
 
 var (
@@ -22,7 +24,7 @@ func TestMain(m *testing.M) {
 		fmt.Println("measurements run by `make bench` and `make bench-quick`")
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	testtools.Main(m)
 }
 
 // rounds is how often something is measured: n times, or few where it is to be

@@ -374,6 +374,19 @@ func (f federation) crash(t *testing.T) {
 	}
 }
 
+// remembered makes sure that the nodes of the browsers have the sessions in
+// memory, from where they are let in without a look into a store.
+func (f federation) remembered(t *testing.T, user string, browsers ...*client) {
+	t.Helper()
+	for range 2 { // from the stores, then from memory
+		for _, b := range browsers {
+			if got := f.user(b); got != user {
+				t.Fatalf("%q is signed in, not %q", got, user)
+			}
+		}
+	}
+}
+
 // gone fails where a node lets a browser in by a request that began more than
 // two seconds after this was called.
 func (f federation) gone(t *testing.T, what string, browsers ...*client) {

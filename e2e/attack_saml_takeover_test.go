@@ -216,6 +216,7 @@ func TestDisabledStaysDisabled(t *testing.T) {
 	late := newClient(t, f.nodes[1], "app.test") // has its answer already
 	got := late.answered(f.partner, "ada", late.half("/x", "ada@partner.test")).delivered(t, f.nodes[1])
 	before := f.accounts(t)["ada"]
+	f.remembered(t, "ada", b, b.at(f.nodes[1]))
 	if _, err := f.nodes[0].Run("", "account", "disable", "ada"); err != nil {
 		t.Fatal(err)
 	}

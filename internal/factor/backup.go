@@ -9,7 +9,6 @@ import (
 	"strings"
 	"unicode"
 
-	"golang.org/x/crypto/argon2"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/sallyport-auth/sallyport/internal/secret"
@@ -101,7 +100,7 @@ func HashBackupCode(code secret.Text, salt []byte, pepper secret.Bytes) ([]byte,
 	}
 	mac := hmac.New(sha256.New, pepper.Reveal())
 	mac.Write([]byte(canonical.Reveal()))
-	return argon2.IDKey(mac.Sum(nil), salt, backupPasses, BackupMemoryKiB, 1, BackupHashBytes), nil
+	return argon2id(mac.Sum(nil), salt, Params{MemoryKiB: BackupMemoryKiB, Passes: backupPasses, Threads: 1}, BackupHashBytes), nil
 }
 
 // FindBackupCode tells which hash of a set equals this one, -1 for none. It

@@ -171,7 +171,7 @@ func normalisePassword(pw secret.Text) ([]byte, error) {
 }
 
 func runArgon2id(text, salt []byte, p Params, size uint32) []byte {
-	return argon2.IDKey(text, salt, p.Passes, p.MemoryKiB, p.Threads, size)
+	return argon2id(text, salt, p, size)
 }
 
 func encodePHC(p Params, salt, sum []byte) string {

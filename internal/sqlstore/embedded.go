@@ -95,7 +95,9 @@ func (e *Embedded) startHousekeeper() {
 	e.stopMu.Lock()
 	defer e.stopMu.Unlock()
 	e.stop = cancel
-	e.done.Go(func() { e.keepHouse(ctx) })
+	e.done.Go(func() { keepHouse(ctx, flushEvery, func() { _ = e.flush(ctx) }) })
+	// Of its own: a long purge must not keep last uses from being written.
+	e.done.Go(func() { keepHouse(ctx, purgeEvery, func() { _ = e.Purge(ctx, e.now()) }) })
 }
 
 // endHousekeeper reports whether there was one.
@@ -111,21 +113,18 @@ func (e *Embedded) endHousekeeper() bool {
 	return true
 }
 
-func (e *Embedded) keepHouse(ctx context.Context) {
-	flush, purge := time.NewTicker(flushEvery), time.NewTicker(purgeEvery)
-	defer flush.Stop()
-	defer purge.Stop()
+// keepHouse does again and again, until ctx ends, what nobody waits for. No
+// failure is told: last uses stay in memory and expired rows in the file, and
+// both are tried again; a broken file makes every request fail, which is told.
+func keepHouse(ctx context.Context, every time.Duration, work func()) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
 	for {
-		// Neither failure is told: last uses stay in memory and expired rows
-		// in the file, and both are tried again; a broken file makes every
-		// request fail, which is told.
 		select {
 		case <-ctx.Done():
 			return
-		case <-flush.C:
-			_ = e.flush(ctx)
-		case <-purge.C:
-			_ = e.Purge(ctx, e.now())
+		case <-tick.C:
+			work()
 		}
 	}
 }
@@ -138,8 +137,9 @@ func deleteExpired(table string) string {
 	return `DELETE FROM ` + table + ` WHERE rowid IN (SELECT rowid FROM ` + table + ` WHERE expires <= $1 LIMIT $2)`
 }
 
-// Purge removes what expired by now, in small transactions. The store does
-// so by itself once a minute.
+// Purge removes what expired by now, in small transactions, and rests after
+// each for as long as it took: whoever signs in meanwhile waits for one at most.
+// The store does so by itself once a minute.
 func (e *Embedded) Purge(ctx context.Context, now time.Time) error {
 	var p pace
 	for _, table := range purged {
@@ -154,12 +154,20 @@ func (e *Embedded) Purge(ctx context.Context, now time.Time) error {
 			if err != nil {
 				return err
 			}
-			if some {
-				p.took(time.Since(begun))
+			if took := time.Since(begun); some {
+				p.took(took)
+				rest(ctx, took)
 			}
 		}
 	}
 	return nil
+}
+
+func rest(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 }
 
 // AccountChanged implements login.Sessions. With one node there is nobody

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -104,6 +105,38 @@ func TestPurgeRemovesWhatExpiredAndNothingElse(t *testing.T) {
 		if got := rows(); got != step.left {
 			t.Fatalf("%d rows after %s, want %d", got, step.after, step.left)
 		}
+	}
+}
+
+// TestLongPurgeLetsOthersWrite: what is removed goes in many transactions, and a
+// sign-in meanwhile waits for one of them.
+func TestLongPurgeLetsOthersWrite(t *testing.T) {
+	t.Parallel()
+	now := time.Now().Truncate(time.Second)
+	e, _ := openSessions(t, EmbeddedOptions{Now: func() time.Time { return now }})
+	ctx := t.Context()
+	const expired = 20*fewestRows + 1
+	for i := range expired {
+		s := sessionAt(now)
+		s.ID = session.ID(fmt.Sprint("old", i))
+		must(t, e.CreateSession(ctx, s))
+	}
+	left := func() (n int) {
+		must(t, writer(t, e.db).QueryRow(`SELECT COUNT(*) FROM sessions`).Scan(&n))
+		return n
+	}
+	purged := make(chan error)
+	go func() { purged <- e.Purge(ctx, now.Add(24*time.Hour)) }()
+	for left() == expired {
+		time.Sleep(time.Millisecond)
+	}
+	must(t, e.PutTicket(ctx, [32]byte{1}, session.Ticket{Expires: now.Add(time.Hour)}))
+	if left() == 0 {
+		t.Error("a ticket that was stored meanwhile waited until all had gone")
+	}
+	must(t, <-purged)
+	if n := left(); n != 0 {
+		t.Errorf("%d expired sessions are left", n)
 	}
 }
 

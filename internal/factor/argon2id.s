@@ -1,0 +1,2 @@
+// This file is empty: without it the compiler takes functions that have no body
+// for a mistake.
