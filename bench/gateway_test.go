@@ -29,6 +29,8 @@ type proxy struct {
 	plain   string // host:port of plainHost
 	secure  string // host:port of secureHost
 	process *testtools.Process
+	command []string // that starts it
+	environ []string
 }
 
 // proxyOptions are what proxies differ in.
@@ -91,9 +93,18 @@ https://` + secureHost + `:{$SECURE} {
 }
 `
 
-// startProxy starts a proxy in front of the app at an address, on the core of
-// what is measured, and returns once it answers.
+// startProxy starts a proxy in front of the app at an address, and returns once
+// it answers.
 func startProxy(t *testing.T, app string, o proxyOptions) *proxy {
+	t.Helper()
+	p := prepareProxy(t, app, o)
+	p.start(t)
+	p.waitReady(t)
+	return p
+}
+
+// prepareProxy does all but to start it.
+func prepareProxy(t *testing.T, app string, o proxyOptions) *proxy {
 	t.Helper()
 	program, err := filepath.Abs("../bin/" + o.program)
 	if err != nil {
@@ -108,12 +119,18 @@ func startProxy(t *testing.T, app string, o proxyOptions) *proxy {
 	}
 	plain, secure := testtools.FreePort(t), testtools.FreePort(t)
 	p.plain, p.secure = fmt.Sprintf("127.0.0.1:%d", plain), fmt.Sprintf("127.0.0.1:%d", secure)
-	p.process = p.startPinned(t, o.dir, []string{
+	p.environ = []string{
 		"DIR=" + o.dir, "XDG_DATA_HOME=" + o.dir, "XDG_CONFIG_HOME=" + o.dir, "APP=" + app,
 		fmt.Sprintf("PLAIN=%d", plain), fmt.Sprintf("SECURE=%d", secure),
-	}, proxyCore, program, "run", "--adapter", "caddyfile", "--config", config)
-	p.waitReady(t)
+	}
+	p.command = []string{program, "run", "--adapter", "caddyfile", "--config", config}
 	return p
+}
+
+// start starts it on the core of what is measured.
+func (p *proxy) start(t *testing.T) {
+	t.Helper()
+	p.process = p.startPinned(t, p.dir, p.environ, proxyCore, p.command[0], p.command[1:]...)
 }
 
 // makeCertificate makes one for secureHost that clients are told not to check.

@@ -84,14 +84,21 @@ func cpuOf(pid int) (time.Duration, error) {
 // resident is a process's resident memory in bytes.
 func resident(t *testing.T, pid int) int64 {
 	t.Helper()
+	return memoryOf(t, pid, "VmRSS")
+}
+
+// memoryOf is a line of what the kernel tells of a process's memory, in bytes.
+// RssAnon is what of VmRSS no file holds.
+func memoryOf(t *testing.T, pid int, line string) int64 {
+	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	_, rest, _ := strings.Cut(string(text), line+":")
 	var kb int64
 	if _, err := fmt.Sscanf(rest, "%d kB", &kb); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s: %v", line, err)
 	}
 	return kb << 10
 }
