@@ -27,6 +27,14 @@ func Mails(t *testing.T, open func(t *testing.T) Durable) {
 
 const lease = time.Minute
 
+// eventAt is an event whose mail is due at now: one of the next second, as
+// event's may be, would not be.
+func eventAt(now time.Time, name audit.Name, a account.ID) audit.Event {
+	e := event(name, a)
+	e.Time = now
+	return e
+}
+
 func claim(t *testing.T, s Durable, now time.Time) []account.Mail {
 	t.Helper()
 	all, err := s.ClaimMails(deadline(t), now, lease, 100)
@@ -37,10 +45,10 @@ func claim(t *testing.T, s Durable, now time.Time) []account.Mail {
 func mailWithEvent(t *testing.T, s Durable) {
 	ctx, now := deadline(t), start()
 	a := withAccount(t, s)
-	e := event(audit.FactorAdded, a.ID)
+	e := eventAt(now, audit.FactorAdded, a.ID)
 	e.Time, e.Network, e.Browser, e.Method = now, "192.0.2.1", "Firefox on Linux", "app"
 	must(t, s.AddFactor(ctx, newApp(a.ID, now), "", now, e))
-	must(t, s.Append(ctx, event(audit.SignedIn, a.ID), event(audit.PasswordWrong, a.ID))) // of no interest
+	must(t, s.Append(ctx, eventAt(now, audit.SignedIn, a.ID), eventAt(now, audit.PasswordWrong, a.ID))) // of no interest
 	got := claim(t, s, now)
 	if len(got) != 1 || len(got[0].ID) != 26 {
 		t.Fatalf("%+v", got)
@@ -49,7 +57,7 @@ func mailWithEvent(t *testing.T, s Durable) {
 		ID: got[0].ID, Account: a.ID, To: a.Email, About: "factor_added", At: now, Network: "192.0.2.1", Browser: "Firefox on Linux",
 		Method: "app", Expires: now.Add(account.MailLife), Tries: 1,
 	})
-	must(t, s.EndMail(ctx, got[0].ID, event(audit.MailSent, a.ID)))
+	must(t, s.EndMail(ctx, got[0].ID, eventAt(now, audit.MailSent, a.ID)))
 	if left := claim(t, s, now.Add(time.Hour)); len(left) != 0 {
 		t.Errorf("sent, and still there: %+v", left)
 	}
@@ -59,8 +67,8 @@ func mailWithEvent(t *testing.T, s Durable) {
 func mailOfRefusedChange(t *testing.T, s Durable) {
 	ctx, now := deadline(t), start()
 	a := withAccount(t, s)
-	wantErr(t, s.AddFactor(ctx, newApp(a.ID, now), newID(), now, event(audit.FactorReplaced, a.ID)), account.ErrNotFound)
-	wantErr(t, s.ChangeAccount(ctx, a.ID, now, true, func(*account.Account) error { return errRefused }, event(audit.PasswordChanged, a.ID)), errRefused)
+	wantErr(t, s.AddFactor(ctx, newApp(a.ID, now), newID(), now, eventAt(now, audit.FactorReplaced, a.ID)), account.ErrNotFound)
+	wantErr(t, s.ChangeAccount(ctx, a.ID, now, true, func(*account.Account) error { return errRefused }, eventAt(now, audit.PasswordChanged, a.ID)), errRefused)
 	if got := claim(t, s, now.Add(time.Hour)); len(got) != 0 {
 		t.Errorf("%+v", got)
 	}
@@ -71,7 +79,7 @@ func mailOfRefusedChange(t *testing.T, s Durable) {
 func mailAddress(t *testing.T, s Durable) {
 	ctx, now := deadline(t), start()
 	a := withAccount(t, s)
-	must(t, s.ChangeAccount(ctx, a.ID, now, true, setPassword("stolen"), event(audit.PasswordChanged, a.ID)))
+	must(t, s.ChangeAccount(ctx, a.ID, now, true, setPassword("stolen"), eventAt(now, audit.PasswordChanged, a.ID)))
 	must(t, s.ChangeAccount(ctx, a.ID, now, false, func(a *account.Account) error { a.Email = "thief@example.com"; return nil }))
 	must(t, s.ChangeAccount(ctx, a.ID, now, false, func(a *account.Account) error { a.Email = ""; return nil }))
 	must(t, s.ChangeAccount(ctx, a.ID, now, false, func(a *account.Account) error { a.Email = "alice@example.com"; return nil }))
@@ -90,7 +98,7 @@ func mailParallel(t *testing.T, s Durable) {
 	now := start()
 	a := withAccount(t, s)
 	for range 20 {
-		must(t, s.Append(deadline(t), event(audit.FactorAdded, a.ID)))
+		must(t, s.Append(deadline(t), eventAt(now, audit.FactorAdded, a.ID)))
 	}
 	var ids []string
 	for round := 0; len(ids) < 20 && round < 20; round++ { // whoever is in another's way may leave some for later
@@ -114,7 +122,7 @@ func mailParallel(t *testing.T, s Durable) {
 func mailAgain(t *testing.T, s Durable) {
 	ctx, now := deadline(t), start()
 	a := withAccount(t, s)
-	must(t, s.Append(ctx, event(audit.FactorAdded, a.ID)))
+	must(t, s.Append(ctx, eventAt(now, audit.FactorAdded, a.ID)))
 	m := claim(t, s, now)[0]
 	must(t, s.KeepMail(ctx, m.ID, now.Add(10*time.Second), false))
 	if early := claim(t, s, now.Add(9*time.Second)); len(early) != 0 {
@@ -134,7 +142,7 @@ func mailAgain(t *testing.T, s Durable) {
 func mailCrash(t *testing.T, s Durable) {
 	ctx, now := deadline(t), start()
 	a := withAccount(t, s)
-	must(t, s.Append(ctx, event(audit.FactorAdded, a.ID)))
+	must(t, s.Append(ctx, eventAt(now, audit.FactorAdded, a.ID)))
 	claim(t, s, now)
 	if held := claim(t, s, now.Add(lease-time.Second)); len(held) != 0 {
 		t.Errorf("claimed while another node has it: %+v", held)
@@ -147,7 +155,7 @@ func mailCrash(t *testing.T, s Durable) {
 func mailLink(t *testing.T, s Durable) {
 	ctx, now := deadline(t), start()
 	a := withAccount(t, s)
-	must(t, s.Append(ctx, event(audit.FactorAdded, a.ID)))
+	must(t, s.Append(ctx, eventAt(now, audit.FactorAdded, a.ID)))
 	m := claim(t, s, now)[0]
 	l := newLink(a.ID, now)
 	l.Purpose, l.About, l.Method, l.Browser, l.Network = account.LinkNotMe, "factor_added", "app", "Firefox on Linux", "192.0.2.1"
@@ -170,7 +178,7 @@ func mailNewLink(t *testing.T, s Durable) {
 		return l, account.Mail{ID: newID(), Account: a.ID, To: a.Email, About: "recovery_asked", At: now, Sealed: []byte("x"), Expires: l.Expires}
 	}
 	first, m := reset()
-	must(t, s.MailLink(ctx, first, m, event(audit.RecoveryAsked, a.ID)))
+	must(t, s.MailLink(ctx, first, m, eventAt(now, audit.RecoveryAsked, a.ID)))
 	second, other := reset()
 	must(t, s.MailLink(ctx, second, other))
 	_, err := s.Link(ctx, first.Hash, now)
@@ -195,7 +203,7 @@ func mailNotMe(t *testing.T, s Durable) {
 	must(t, s.CreateLink(ctx, setUp))
 	_, err := s.UseLink(ctx, setUp.Hash, now, setPassword("chosen"))
 	must(t, err)
-	_, err = s.UseLink(ctx, notMe.Hash, now, func(a *account.Account) error { a.Locked = now; return nil }, event(audit.AccountLocked, a.ID))
+	_, err = s.UseLink(ctx, notMe.Hash, now, func(a *account.Account) error { a.Locked = now; return nil }, eventAt(now, audit.AccountLocked, a.ID))
 	must(t, err)
 	locked := wantAccount(t, s, a.ID, 3, now)
 	if !locked.Locked.Equal(now) {
@@ -212,7 +220,7 @@ func mailNobody(t *testing.T, s Durable) {
 	silent := newAccount("bob", now)
 	silent.Email = ""
 	must(t, s.CreateAccount(ctx, silent))
-	must(t, s.Append(ctx, event(audit.FactorAdded, silent.ID), event(audit.FactorAdded, "nobody")))
+	must(t, s.Append(ctx, eventAt(now, audit.FactorAdded, silent.ID), eventAt(now, audit.FactorAdded, "nobody")))
 	if got := claim(t, s, now.Add(time.Hour)); len(got) != 0 {
 		t.Errorf("%+v", got)
 	}
