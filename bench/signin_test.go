@@ -26,11 +26,6 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/testtools"
 )
 
-// perTurn is how many people sign in at once for each password that is hashed
-// at once: so many that there is always one to hash, and so few that none waits
-// for longer than a password's second.
-const perTurn = 4
-
 // A lobby is a gateway, with accounts in SQLite and sessions in Redis, and
 // people who can sign in at it.
 type lobby struct {
@@ -40,6 +35,9 @@ type lobby struct {
 	next     atomic.Int64
 	signedIn string // the cookie of somebody who is
 	busy     atomic.Int64
+	// atOnce is how many sign in at once: so many that there is always a
+	// password to hash, and so few that none waits for longer than its second.
+	atOnce int
 }
 
 // startLobby starts it with more options. Each of the people has an
@@ -102,12 +100,12 @@ func (l *lobby) signIn() (*walker, error) {
 	}
 }
 
-// storm signs people in, n at once, until ctx ends, and returns when each had
-// done so.
-func (l *lobby) storm(ctx context.Context, t *testing.T, n int) (done []time.Time) {
+// storm signs people in, atOnce, until ctx ends, and returns when each had done
+// so.
+func (l *lobby) storm(ctx context.Context, t *testing.T) (done []time.Time) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	for range n {
+	for range l.atOnce {
 		all.Go(func() {
 			for ctx.Err() == nil {
 				if _, err := l.signIn(); err != nil {
@@ -131,9 +129,9 @@ type stretch struct {
 	cpu  time.Duration // of each, of the process that does it
 }
 
-// signIns measures sign-ins, n at once. What begins and what ends with others
-// missing is left out.
-func (l *lobby) signIns(t *testing.T, n int, lasting time.Duration) stretch {
+// signIns measures sign-ins. What begins and what ends with others missing is
+// left out.
+func (l *lobby) signIns(t *testing.T, lasting time.Duration) stretch {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), lasting)
 	defer stop()
@@ -142,12 +140,13 @@ func (l *lobby) signIns(t *testing.T, n int, lasting time.Duration) stretch {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := l.storm(ctx, t, n)
+	done := l.storm(ctx, t)
 	after, err := cpuOf(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(done) < 4*n {
+	n := l.atOnce
+	if len(done) < 3*n {
 		t.Fatalf("%d sign-ins in %v", len(done), lasting)
 	}
 	steady := done[n-1 : len(done)-n+1]
@@ -231,7 +230,10 @@ func (l *lobby) pairs(t *testing.T, s *section, hash string, turns int) (row []s
 	var in, alone, beside []float64
 	for range rounds(9, 2) {
 		a := hashes(t, hash, turns, lasting/3)
-		b := l.signIns(t, perTurn*turns, lasting)
+		if l.atOnce == 0 {
+			l.atOnce = turns * min(max(int(0.8*a.rate/float64(turns)), 3), 8)
+		}
+		b := l.signIns(t, lasting)
 		in, alone, beside = append(in, b.rate), append(alone, a.rate), append(beside, ms(b.cpu-a.cpu))
 		s.row("rate", turns, b.rate, a.rate, ms(b.cpu), ms(a.cpu), "", "", "")
 	}
@@ -324,7 +326,7 @@ func (l *lobby) calmAndStorm(t *testing.T, s *section) (times float64) {
 		other.Kill()
 		ctx, stop := context.WithCancel(t.Context())
 		var storm sync.WaitGroup
-		storm.Go(func() { l.storm(ctx, t, perTurn) })
+		storm.Go(func() { l.storm(ctx, t) })
 		time.Sleep(time.Second)
 		loud := quantile(l.requests(t, lasting), 0.99)
 		stop()

@@ -18,6 +18,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/pbnjay/memory"
 
+	"github.com/sallyport-auth/sallyport/internal/factor"
 	"github.com/sallyport-auth/sallyport/internal/login"
 	"github.com/sallyport-auth/sallyport/internal/redisstore"
 	"github.com/sallyport-auth/sallyport/internal/secret"
@@ -101,7 +102,10 @@ var gates sync.Map // int → *login.HashGate
 
 func gateOf(n int) *login.HashGate {
 	fresh := login.NewHashGate(n)
-	fresh.AfterQuiet(debug.FreeOSMemory)
+	fresh.AfterQuiet(func() {
+		factor.FreeMemory()
+		debug.FreeOSMemory()
+	})
 	gate, _ := gates.LoadOrStore(n, fresh)
 	return gate.(*login.HashGate)
 }

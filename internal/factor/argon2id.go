@@ -34,6 +34,10 @@ func argon2id(password, salt []byte, p Params, size uint32) []byte {
 // memories are those that no password is hashed in now.
 var memories spare
 
+// FreeMemory lets go of the memory that no password is hashed in now. The next
+// collection may give it back.
+func FreeMemory() { memories.drop() }
+
 // spareLife is how long memory is kept at most before it is made anew, also what
 // a single imported hash with great costs took.
 const spareLife = time.Minute
@@ -44,7 +48,7 @@ const spareLife = time.Minute
 type spare struct {
 	mu   sync.Mutex
 	free [][]block
-	due  bool // drop is
+	due  *time.Timer // for drop, while there is any
 }
 
 // take gives memory of n blocks, in which there may be anything.
@@ -70,9 +74,8 @@ func (s *spare) find(n int) []block {
 func (s *spare) give(b []block) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.due {
-		s.due = true
-		time.AfterFunc(spareLife, s.drop)
+	if s.due == nil {
+		s.due = time.AfterFunc(spareLife, s.drop)
 	}
 	s.free = append(s.free, b)
 }
@@ -80,7 +83,11 @@ func (s *spare) give(b []block) {
 func (s *spare) drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.free, s.due = nil, false
+	s.free = nil
+	if s.due != nil {
+		s.due.Stop()
+		s.due = nil
+	}
 }
 
 // block is one of argon2: 1 KiB.

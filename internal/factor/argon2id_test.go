@@ -52,3 +52,20 @@ func TestPasswordAfterPasswordLeavesNoGarbage(t *testing.T) {
 		t.Errorf("a hash in %d KiB leaves %d bytes to the collector", p.MemoryKiB, got)
 	}
 }
+
+// TestFreedMemoryIsMadeAnew: what is let go is not held by anything, and what is
+// in use is not touched.
+func TestFreedMemoryIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	var s spare
+	used := s.take(8)
+	s.give(s.take(16))
+	s.drop()
+	s.give(used)
+	if b := s.find(8); &b[0] != &used[0] {
+		t.Error("the memory that was in use is not there again")
+	}
+	if b := s.find(16); b != nil {
+		t.Error("the memory that was let go is still there")
+	}
+}
