@@ -6,9 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/sallyport-auth/sallyport/internal/account"
@@ -17,8 +18,8 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/sqlstore"
 )
 
-// A sessionWriter fills a store with sessions, around the store: its own calls
-// each wait for an answer or for the disk, which for a million takes minutes.
+// A sessionWriter fills a store with sessions. It need not wait for the answer
+// or the disk after each, which for a million takes minutes.
 type sessionWriter interface {
 	write(ctx context.Context, s session.Session) error
 	// close writes what is left and opens the store itself.
@@ -98,56 +99,53 @@ func (w *embeddedWriter) close(context.Context) (sessionStore, error) {
 	return sqlstore.OpenEmbedded(w.path, sqlstore.EmbeddedOptions{}), nil
 }
 
-// redisWriter fills a Redis server by pipelines.
+// seeders is how many sessions are on their way to Redis at once.
+const seeders = 16
+
+// redisWriter fills a Redis server through the store: its form of a session is
+// its own affair.
 type redisWriter struct {
-	address string
-	rdb     *redis.Client
-	pipe    redis.Pipeliner
+	store   *redisstore.Store
+	next    chan session.Session
+	seeders sync.WaitGroup
+	failed  atomic.Pointer[error]
 }
 
-func newRedisWriter(address string) *redisWriter {
-	rdb := redis.NewClient(&redis.Options{Addr: address})
-	return &redisWriter{address, rdb, rdb.Pipeline()}
+func newRedisWriter(address string) (*redisWriter, error) {
+	store, err := redisstore.Open(redisstore.Options{Addrs: []string{address}, Timeout: time.Minute})
+	if err != nil {
+		return nil, err
+	}
+	w := &redisWriter{store: store, next: make(chan session.Session, seeders)}
+	for range seeders {
+		w.seeders.Go(func() {
+			for s := range w.next {
+				if err := store.CreateSession(context.Background(), s); err != nil {
+					w.failed.Store(&err)
+				}
+			}
+		})
+	}
+	return w, nil
 }
 
 func (w *redisWriter) write(ctx context.Context, s session.Session) error {
-	tokens := s.Tokens
-	s.Tokens = nil
-	record, err := redisRecord(s)
-	if err != nil {
-		return err
+	select {
+	case w.next <- s:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	fields := []any{"account", string(s.Account), "record", record}
-	for _, t := range tokens {
-		text, err := redisRecord(t)
-		if err != nil {
-			return err
-		}
-		fields = append(fields, "token "+string(t.Purpose)+" "+t.Host, text)
+	if err := w.failed.Load(); err != nil {
+		return *err
 	}
-	key, index := redisstore.DefaultPrefix+"sess:{"+string(s.ID)+"}", redisstore.DefaultPrefix+"sessions:{"+string(s.Account)+"}"
-	w.pipe.ZAdd(ctx, index, redis.Z{Score: float64(s.Created.UnixMicro()), Member: string(s.ID)})
-	w.pipe.HSet(ctx, key, fields...)
-	for _, k := range []string{index, key} {
-		w.pipe.PExpire(ctx, k, time.Until(s.Expires))
-	}
-	if w.pipe.Len() < writerBatch {
-		return nil
-	}
-	_, err = w.pipe.Exec(ctx)
-	return err
+	return nil
 }
 
-// redisRecord is the form of every record in Redis.
-func redisRecord(value any) (string, error) {
-	text, err := json.Marshal(map[string]any{"v": 1, "value": value})
-	return string(text), err
-}
-
-func (w *redisWriter) close(ctx context.Context) (sessionStore, error) {
-	_, err := w.pipe.Exec(ctx)
-	if err := errors.Join(err, w.rdb.Close()); err != nil {
-		return nil, err
+func (w *redisWriter) close(context.Context) (sessionStore, error) {
+	close(w.next)
+	w.seeders.Wait()
+	if err := w.failed.Load(); err != nil {
+		return nil, errors.Join(*err, w.store.Close())
 	}
-	return redisstore.Open(redisstore.Options{Addrs: []string{w.address}})
+	return w.store, nil
 }
