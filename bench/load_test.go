@@ -115,13 +115,9 @@ func newField(t *testing.T) *field {
 	if err != nil {
 		t.Fatal(err)
 	}
-	short, err := newRedisWriter(redis.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
 	live := rounds(liveSessions, fewSessions)
 	people := population{accounts: live / 10, sessions: live, hosts: seededHosts, browsers: activeSessions}
-	f.browsers = people.seed(t, embeddedDir, w, short).browsers
+	f.browsers = people.seed(t, embeddedDir, w, newRedisWriter(t, redis.Addr)).browsers
 	copyOwn(t, embeddedDir, redisDir)
 	for _, o := range []proxyOptions{
 		{name: bareCaddy, program: "caddy", dir: t.TempDir()},

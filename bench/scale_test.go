@@ -44,7 +44,7 @@ func startTown(t *testing.T, size, browsers, people int) *town {
 	t.Helper()
 	began, dir := time.Now(), shortDir(t)
 	v := &town{size: size, server: testtools.Redis(t)}
-	all := population{accounts: size + people + 1, sessions: size, hosts: []string{appHost}, browsers: browsers}.seed(t, dir, newRedisWriter(v.server.Addr))
+	all := population{accounts: size + people + 1, sessions: size, hosts: []string{appHost}, browsers: browsers}.seed(t, dir, newRedisWriter(t, v.server.Addr))
 	v.browsers, v.last, v.lastName = all.browsers, all.accounts[size+people], nameOf(size+people)
 	v.people = enrol(t, dir, all.accounts, size, people) // which ends their sessions: they have none
 	v.seeding = time.Since(began)

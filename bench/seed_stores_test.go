@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
@@ -111,10 +112,11 @@ type redisWriter struct {
 	failed  atomic.Pointer[error]
 }
 
-func newRedisWriter(address string) (*redisWriter, error) {
+func newRedisWriter(t *testing.T, address string) *redisWriter {
+	t.Helper()
 	store, err := redisstore.Open(redisstore.Options{Addrs: []string{address}, Timeout: time.Minute})
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
 	w := &redisWriter{store: store, next: make(chan session.Session, seeders)}
 	for range seeders {
@@ -126,7 +128,7 @@ func newRedisWriter(address string) (*redisWriter, error) {
 			}
 		})
 	}
-	return w, nil
+	return w
 }
 
 func (w *redisWriter) write(ctx context.Context, s session.Session) error {

@@ -45,7 +45,7 @@ type lobby struct {
 func startLobby(t *testing.T, people int, options string) *lobby {
 	t.Helper()
 	dir, server := shortDir(t), testtools.Redis(t)
-	all := population{accounts: people + 1, sessions: people + 1, hosts: []string{appHost}, browsers: people + 1}.seed(t, dir, newRedisWriter(server.Addr))
+	all := population{accounts: people + 1, sessions: people + 1, hosts: []string{appHost}, browsers: people + 1}.seed(t, dir, newRedisWriter(t, server.Addr))
 	l := &lobby{signedIn: all.browsers[people].cookies[appHost], people: enrol(t, dir, all.accounts, 0, people)}
 	l.node = startNode(t, dir, fmt.Sprintf(nodeFile, "layout identifier_first\n\t\t"+options), "REDIS="+server.Addr)
 	l.client = connections(l.node.addr)

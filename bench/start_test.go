@@ -21,7 +21,7 @@ func TestStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	people := population{accounts: 1000, sessions: 1000, hosts: seededHosts, browsers: 1}
-	cookie := people.seed(t, first, w, newRedisWriter(redis.Addr)).browsers[0].cookies[plainHost]
+	cookie := people.seed(t, first, w, newRedisWriter(t, redis.Addr)).browsers[0].cookies[plainHost]
 	copyOwn(t, first, second)
 	contestants := []proxyOptions{
 		{name: bareCaddy, program: "caddy", dir: t.TempDir()},
