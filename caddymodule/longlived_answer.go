@@ -26,7 +26,7 @@ const (
 // open. An answer that does not costs nothing.
 type openAnswer struct {
 	entry *session.Entry // nil for an answer that nobody's session ends
-	visit *guardVisit    // that it answers; nil where entry is
+	visit *guardVisit    // that it answers
 	// cancel ends the request; nil where its connection can be ended without.
 	cancel   context.CancelFunc
 	switched bool        // 101 was the answer

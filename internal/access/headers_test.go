@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,6 +47,28 @@ func TestClientCannotSpeakForUs(t *testing.T) {
 }
 
 // T7: what an untrusted peer says about where a request came from and went.
+// Names are sorted out by their length first, the longest all together.
+func TestNamesOfEveryLengthAreStripped(t *testing.T) {
+	t.Parallel()
+	for n := 1; n < 200; n++ {
+		name := strings.Repeat("Ab-4", 50)[:n]
+		s := NewStripper("Remote-User", name)
+		h, kept := http.Header{}, http.Header{}
+		for _, spelling := range []string{
+			name, strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"), "\t" + strings.ReplaceAll(name, "-", ".") + " ", "Remote+User",
+		} {
+			h[spelling] = []string{"root"}
+		}
+		for _, other := range []string{name + "x", name[1:], "x" + name[1:]} {
+			h[other], kept[other] = []string{"stays"}, []string{"stays"}
+		}
+		s.strip(h, true)
+		if diff := cmp.Diff(kept, h); diff != "" {
+			t.Errorf("%d bytes: %s", n, diff)
+		}
+	}
+}
+
 func TestForwardedOfUntrustedPeersIsRemoved(t *testing.T) {
 	t.Parallel()
 	const sent = "X-Forwarded-For: 1.2.3.4|x-forwarded-host: a|X_Forwarded_Proto: https|X-Forwarded-Uri: /|X-Forwarded-Prefix: /a|" +

@@ -16,19 +16,22 @@ type Kept struct {
 
 // kept is an assertion with what it was made from.
 type kept struct {
-	from        *Identity // of which of is what it said then
-	of          Identity
+	of          *Identity
 	key         string
 	made, renew time.Time
 	text        string
 }
 
-// Text is an assertion that says exactly this identity, which nobody changes any more, is signed by the key
+// Text is an assertion that says exactly this identity, is signed by the key
 // that signs now, and has RenewBefore left, or as much as there can be where
 // the session ends sooner. One request at a time signs; others that need the
-// same wait for it, which takes less than making their own.
+// same wait for it, which takes less than making their own. The identity is
+// kept, so nobody may change it any more.
 func (k *Kept) Text(keys *Keys, of *Identity, now time.Time) (string, error) {
 	if last := k.last.Load(); last.good(keys, of, now) {
+		if last.of != of { // the same, read anew: the next ones need not compare, and the former is let go
+			k.last.CompareAndSwap(last, &kept{of, last.key, last.made, last.renew, last.text})
+		}
 		return last.text, nil
 	}
 	k.signing.Lock()
@@ -44,7 +47,7 @@ func (k *Kept) Text(keys *Keys, of *Identity, now time.Time) (string, error) {
 	if !of.Ends.IsZero() && of.Ends.Before(now.Add(Life)) {
 		renew = of.Ends // none would last longer
 	}
-	k.last.Store(&kept{of, *of, keys.id, now, renew, text})
+	k.last.Store(&kept{of, keys.id, now, renew, text})
 	return text, nil
 }
 
@@ -53,5 +56,5 @@ func (k *Kept) Text(keys *Keys, of *Identity, now time.Time) (string, error) {
 func (k *Kept) CarryOver(from *Kept) { k.last.Store(from.last.Load()) }
 
 func (k *kept) good(keys *Keys, of *Identity, now time.Time) bool {
-	return k != nil && k.key == keys.id && !now.Before(k.made) && now.Before(k.renew) && (k.from == of || k.of.same(of))
+	return k != nil && k.key == keys.id && !now.Before(k.made) && now.Before(k.renew) && (k.of == of || k.of.same(of))
 }

@@ -2,10 +2,12 @@ package assertion_test
 
 import (
 	"reflect"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/sallyport-auth/sallyport/internal/assertion"
 	"github.com/sallyport-auth/sallyport/internal/keyring"
@@ -134,6 +136,32 @@ func TestManyAtOnceNeedOneSignature(t *testing.T) {
 			t.Errorf("round %d: %d texts, %d signatures by now, want %d", round, n, signatures.Load(), want)
 		}
 	}
+}
+
+// An assertion is for minutes, and what it was made of for seconds: that is not
+// held on to.
+func TestIdentityThatWasReadAnewIsLetGo(t *testing.T) {
+	t.Parallel()
+	keys := keysOf(t, newRing(t))
+	var k, next assertion.Kept
+	old := alice()
+	gone := weak.Make(&old)
+	if _, err := k.Text(keys, &old, noon); err != nil {
+		t.Fatal(err)
+	}
+	next.CarryOver(&k)
+	k = assertion.Kept{}
+	of := alice()
+	if _, err := next.Text(keys, &of, noon); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 { // some may be scanned without need
+		if runtime.GC(); gone.Value() == nil {
+			runtime.KeepAlive(&next)
+			return
+		}
+	}
+	t.Error("it is still there")
 }
 
 func BenchmarkKept(b *testing.B) {

@@ -32,7 +32,8 @@ type Told struct {
 	Identity Identity
 	// The values of the plain headers (SPEC A4), "" for none.
 	User, Name, Email, Groups string
-	// Placeholder is the value of one of Caddy's names for who is asking.
+	// Placeholder is the value of one of Caddy's names for who is asking. It is
+	// kept as a function so that no request makes one.
 	Placeholder func(name string) (value any, ok bool)
 }
 
@@ -44,18 +45,24 @@ func Tell(at Place, of Identity) *Told {
 		At: at, Identity: of,
 		User: lineText(of.Username), Name: lineText(of.Name), Email: lineText(of.Email), Groups: joinGroups(of.Groups),
 	}
-	placeholders := map[string]any{
-		"http.auth.user.id":      of.Username,
-		"http.auth.user.account": of.Subject,
-		"http.auth.user.name":    of.Name,
-		"http.auth.user.email":   of.Email,
-		"http.auth.user.groups":  t.Groups,
-	}
-	t.Placeholder = func(name string) (any, bool) {
-		v, ok := placeholders[name]
-		return v, ok
-	}
+	t.Placeholder = t.placeholder
 	return t
+}
+
+func (t *Told) placeholder(name string) (value any, ok bool) {
+	switch name {
+	case "http.auth.user.id":
+		return t.Identity.Username, true
+	case "http.auth.user.account":
+		return t.Identity.Subject, true
+	case "http.auth.user.name":
+		return t.Identity.Name, true
+	case "http.auth.user.email":
+		return t.Identity.Email, true
+	case "http.auth.user.groups":
+		return t.Groups, true
+	}
+	return nil, false
 }
 
 // joinGroups lists the groups with a proper name, each once (SPEC A4).

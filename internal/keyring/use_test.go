@@ -37,8 +37,15 @@ func TestSealedValueOpensOnlyInItsPlace(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := newRing(t).Open("totp", []byte("account-1"), sealed); !errors.Is(err, keyring.ErrSealed) {
-		t.Errorf("other ring: %v", err)
+	other := newRing(t)
+	for _, name := range []string{"other ring", "other ring in use"} { // whose version 1 is another key
+		if _, err := other.Open("totp", []byte("account-1"), sealed); !errors.Is(err, keyring.ErrSealed) {
+			t.Errorf("%s: %v", name, err)
+		}
+		must[[]byte](t)(other.Seal("totp", []byte("account-1"), plaintext))
+	}
+	if got := must[[]byte](t)(ring.Open("totp", []byte("account-1"), sealed)); !bytes.Equal(got, plaintext) {
+		t.Errorf("opened %q beside another ring", got)
 	}
 	empty := must[[]byte](t)(ring.Seal("x", nil, nil))
 	if got, err := ring.Open("x", nil, empty); err != nil || len(got) != 0 {

@@ -385,6 +385,32 @@ func TestRenewedEntryKeepsItsAssertion(t *testing.T) {
 	}
 }
 
+// What an app was told of an entry is of what was read then: an account that was
+// changed where nobody heard of it is told of when it is read anew.
+func TestRenewedEntryIsToldAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	c := newCache(w, 10)
+	told := func() *assertion.Told {
+		t.Helper()
+		e, err := c.Get(context.Background(), key("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.Told.Swap(assertion.Tell(assertion.Place{Host: "app.example"}, assertion.Identity{Subject: string(e.Account.ID)}))
+	}
+	if told() != nil || told() == nil {
+		t.Fatal("what is told is not kept with the entry")
+	}
+	w.advance(session.RenewAge)
+	reads := w.reads.Load()
+	eventually(t, "it is told as before", func() bool { return told() == nil && w.reads.Load() > reads })
+	w.advance(session.MaxAge) // read while the request waits
+	if told() != nil {
+		t.Error("an entry that is too old is told as before")
+	}
+}
+
 func TestWhatWasReadIsKnownUntilItMayHaveChanged(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
