@@ -10,6 +10,7 @@ import (
 )
 
 func main() {
+	go paceCollector()
 	caddymodule.OwnCommands()
 	caddycmd.Main()
 }
