@@ -18,7 +18,7 @@ const (
 	usual      = 100      // GOGC of the default
 	paceEvery  = time.Second
 	busyCycles = 4  // of the collector in paceEvery
-	calmAfter  = 10 // times paceEvery with hardly any
+	calmAfter  = 60 // times paceEvery with hardly any
 )
 
 // paceCollector adapts the collector to the load until the program ends. An
