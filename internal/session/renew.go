@@ -12,7 +12,7 @@ import (
 // most of what signed-in requests cost it.
 const (
 	renewTogether = 100 * time.Millisecond
-	renewAtOnce   = 128 // of one read
+	renewAtOnce   = 32 // of one read: more would keep a core from requests for too long
 )
 
 // renewals are the entries that wait to be read anew.
