@@ -36,7 +36,7 @@ type proxy struct {
 // proxyOptions are what proxies differ in.
 type proxyOptions struct {
 	name    string
-	program string // in bin/
+	program string // in bin/, or its whole path
 	dir     string
 	global  string // lines of global options
 	handler string // lines before the proxy
@@ -106,10 +106,7 @@ func startProxy(t *testing.T, app string, o proxyOptions) *proxy {
 // prepareProxy does all but to start it.
 func prepareProxy(t *testing.T, app string, o proxyOptions) *proxy {
 	t.Helper()
-	program, err := filepath.Abs("../bin/" + o.program)
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := builtProgram(t, o.program)
 	testtools.NeedFile(t, program, "`make build bench-tools` makes it")
 	p := &proxy{contestant: contestant{name: o.name}, dir: o.dir}
 	makeCertificate(t, o.dir)
@@ -131,6 +128,18 @@ func prepareProxy(t *testing.T, app string, o proxyOptions) *proxy {
 func (p *proxy) start(t *testing.T) {
 	t.Helper()
 	p.process = p.startPinned(t, p.dir, p.environ, proxyCore, p.command[0], p.command[1:]...)
+}
+
+func builtProgram(t *testing.T, name string) string {
+	t.Helper()
+	if filepath.IsAbs(name) {
+		return name
+	}
+	path, err := filepath.Abs("../bin/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // makeCertificate makes one for secureHost that clients are told not to check.
