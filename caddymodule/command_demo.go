@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -147,8 +146,7 @@ func demoAccount(dir string) (secret.Text, error) {
 	if err != nil {
 		return secret.Text{}, err
 	}
-	factor.FreeMemory() // no gate has counted this hash
-	debug.FreeOSMemory()
+	freeHashMemory() // no gate has counted this hash
 	now := time.Now()
 	a := account.Account{
 		ID: account.ID(login.NewID()), Name: demoName, DisplayName: "Demo Person", Email: "demo@example.com",

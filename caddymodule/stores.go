@@ -102,12 +102,15 @@ var gates sync.Map // int → *login.HashGate
 
 func gateOf(n int) *login.HashGate {
 	fresh := login.NewHashGate(n)
-	fresh.AfterQuiet(func() {
-		factor.FreeMemory()
-		debug.FreeOSMemory()
-	})
+	fresh.AfterQuiet(freeHashMemory)
 	gate, _ := gates.LoadOrStore(n, fresh)
 	return gate.(*login.HashGate)
+}
+
+// freeHashMemory gives back what passwords were hashed in.
+func freeHashMemory() {
+	factor.FreeMemory()
+	debug.FreeOSMemory()
 }
 
 func (a *App) parallel() int {
