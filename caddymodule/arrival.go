@@ -34,14 +34,13 @@ func arrive(r *http.Request) (a web.Arrival, trusted bool) {
 	if port != own {
 		a.Host = host + ":" + port
 	}
-	peer := peerAddr(r.RemoteAddr)
-	a.Client = peer
 	if ip, ok := vars[caddyhttp.ClientIPVarKey].(string); ok {
-		if addr, err := netip.ParseAddr(ip); err == nil {
-			a.Client = addr
-		}
+		a.Client, _ = netip.ParseAddr(ip)
 	}
-	a.Local = !a.Secure && peer.IsLoopback() && a.Client.IsLoopback() && localName(host)
+	if !a.Client.IsValid() {
+		a.Client = peerAddr(r.RemoteAddr)
+	}
+	a.Local = !a.Secure && a.Client.IsLoopback() && peerAddr(r.RemoteAddr).IsLoopback() && localName(host)
 	return a, trusted
 }
 

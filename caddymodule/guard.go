@@ -261,7 +261,7 @@ func (v *guardVisit) find() (*session.Entry, error) {
 	if !e.ready.Load() {
 		return nil, errNotReady
 	}
-	entry, err := e.cache.Get(v.r.Context(), session.Key{Purpose: session.ForApp, Host: v.arrival.Host, Cookie: text})
+	entry, err := e.cache.GetAt(v.r.Context(), session.Key{Purpose: session.ForApp, Host: v.arrival.Host, Cookie: text}, v.now)
 	if err != nil {
 		return nil, err
 	}

@@ -72,40 +72,53 @@ func (v *guardVisit) identify(e *session.Entry) {
 // stripCookies removes our cookies from what the app sees (R46), and leaves
 // the app's own as they were sent.
 func stripCookies(h http.Header) {
-	lines, has := h["Cookie"]
-	if !has {
-		return
-	}
+	lines := h["Cookie"]
 	kept := lines[:0]
 	for _, line := range lines {
 		if line = withoutOurs(line); line != "" {
 			kept = append(kept, line)
 		}
 	}
-	if len(kept) == 0 {
+	switch len(kept) {
+	case len(lines):
+	case 0:
 		delete(h, "Cookie")
-		return
+	default:
+		h["Cookie"] = kept
 	}
-	h["Cookie"] = kept
 }
 
-// withoutOurs is one Cookie header's text without our cookies.
+// withoutOurs is one Cookie header's text without our cookies. It makes a text
+// anew only where the app's do not stand together, as a browser's mostly do.
 func withoutOurs(line string) string {
-	var b strings.Builder
-	for more, rest, part := true, line, ""; more; {
-		part, rest, more = strings.Cut(rest, ";")
-		part = strings.TrimSpace(part)
+	var before strings.Builder // what is kept of the line before start
+	start, end := 0, 0         // of what is kept and stands together; 0, 0 for nothing
+	for at, to := 0, 0; at <= len(line); at = to + 1 {
+		to = len(line)
+		if n := strings.IndexByte(line[at:], ';'); n >= 0 {
+			to = at + n
+		}
+		part := strings.TrimSpace(line[at:to])
 		if part == "" || session.Ours(cookieName(part)) {
 			continue
 		}
-		if b.Len() > 0 {
-			b.WriteString("; ")
-		} else {
-			b.Grow(len(line))
+		from := at + strings.Index(line[at:to], part)
+		switch {
+		case end == 0:
+			start = from
+		case line[end:from] != "; ":
+			before.Grow(len(line))
+			before.WriteString(line[start:end])
+			before.WriteString("; ")
+			start = from
 		}
-		b.WriteString(part)
+		end = from + len(part)
 	}
-	return b.String()
+	if before.Len() == 0 {
+		return line[start:end]
+	}
+	before.WriteString(line[start:end])
+	return before.String()
 }
 
 // cookieName is the name that a part of a Cookie header has to some program:

@@ -290,7 +290,8 @@ func firstLabel(host string) string {
 
 // earlyData reports a request whose replay TLS cannot exclude (RFC 8470).
 func earlyData(r *http.Request) bool {
-	return r.Header.Get("Early-Data") == "1" || r.TLS != nil && !r.TLS.HandshakeComplete
+	early := r.Header["Early-Data"]
+	return len(early) > 0 && early[0] == "1" || r.TLS != nil && !r.TLS.HandshakeComplete
 }
 
 func unsafeMethod(m string) bool {

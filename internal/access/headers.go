@@ -42,7 +42,6 @@ func lengthBit(s string) uint64 { return 1 << min(len(s), 63) }
 // It works in place.
 func (s *Stripper) Request(r *http.Request, trustedPeer bool) {
 	s.strip(r.Header, trustedPeer)
-	stripUpgrade(r.Header)
 	if r.Trailer == nil {
 		return
 	}
@@ -52,14 +51,23 @@ func (s *Stripper) Request(r *http.Request, trustedPeer bool) {
 	}
 }
 
+// strip looks at each name once: most requests have none that needs more.
 func (s *Stripper) strip(h http.Header, trustedPeer bool) {
+	hops := false
 	for key := range h {
+		switch key {
+		case "Connection", "Trailer", "Upgrade", "Http2-Settings":
+			hops = true
+		}
 		if s.removes(key, trustedPeer) {
 			delete(h, key)
 		}
 	}
-	keepTokens(h, "Connection", isHopOption)
-	keepTokens(h, "Trailer", func(token string) bool { return !s.removes(token, trustedPeer) })
+	if hops {
+		keepTokens(h, "Connection", isHopOption)
+		keepTokens(h, "Trailer", func(token string) bool { return !s.removes(token, trustedPeer) })
+		stripUpgrade(h)
+	}
 }
 
 // isHopOption reports an option of HTTP itself.

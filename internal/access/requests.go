@@ -99,16 +99,13 @@ func byMethod(method string, form bool) RequestKind {
 // RFC 9220 for HTTP/3. For the latter the library gives :protocol in place of
 // the version.
 func IsWebSocket(r *http.Request) bool {
-	if IsPreflight(r) {
-		return false
-	}
 	if r.Method == http.MethodConnect {
 		if r.ProtoMajor == 3 {
 			return r.Proto == "websocket"
 		}
 		return strings.EqualFold(r.Header.Get(":protocol"), "websocket")
 	}
-	return hasToken(r.Header["Upgrade"], "websocket")
+	return hasToken(r.Header["Upgrade"], "websocket") && !IsPreflight(r)
 }
 
 func isPrefetch(h http.Header) bool {

@@ -119,8 +119,10 @@ func NewCache(stores Stores, now func() time.Time, max int) *Cache {
 
 // Get returns the entry for a request. Only first sight of a cookie, or the
 // first use after MaxAge, waits for the stores.
-func (c *Cache) Get(ctx context.Context, k Key) (*Entry, error) {
-	now := c.now()
+func (c *Cache) Get(ctx context.Context, k Key) (*Entry, error) { return c.GetAt(ctx, k, c.now()) }
+
+// GetAt is Get for one who has just asked the clock.
+func (c *Cache) GetAt(ctx context.Context, k Key, now time.Time) (*Entry, error) {
 	c.mu.RLock()
 	e := c.entries[k]
 	c.mu.RUnlock()

@@ -70,7 +70,11 @@ func (j Jar) Get(r *http.Request, name string) string {
 		for more := true; more; {
 			var part string
 			part, line, more = strings.Cut(line, ";")
-			if n, text, ok := strings.Cut(part, "="); ok && trimSpaces(n) == full {
+			rest, is := strings.CutPrefix(trimSpaces(part), full)
+			if !is {
+				continue
+			}
+			if blank, text, ok := strings.Cut(rest, "="); ok && trimSpaces(blank) == "" {
 				value = trimSpaces(text)
 				found++
 			}
@@ -96,6 +100,9 @@ func trimSpaces(s string) string {
 // Ours reports whether a cookie's name is one of ours under any prefix or
 // port: such cookies never reach an app, nor come from one.
 func Ours(name string) bool {
+	if name == "" || name[0] != '_' && name[0]|0x20 != CookieApp[0] { // an app's, nearly always
+		return false
+	}
 	for _, prefix := range [...]string{"__Host-", "__Secure-"} {
 		if len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
 			name = name[len(prefix):]
