@@ -147,10 +147,10 @@ type Flow struct {
 
 // Wish is the address that a guard sent the person to sign in for.
 type Wish struct {
-	Host    string   // lower-case A-label with port where not the scheme's own
-	Secure  bool     // reached by HTTPS
-	URI     string   // path and query, exactly one leading slash
-	Binding [32]byte // SHA-256 of the app host's browser cookie
+	Host    string          // lower-case A-label with port where not the scheme's own
+	Secure  bool            // reached by HTTPS
+	URI     string          // path and query, exactly one leading slash
+	Binding session.Binding // to the browser, at the host
 	Needs   session.Level
 	// Provider is the identity provider whose sign-in alone is accepted, ""
 	// for any.

@@ -15,9 +15,9 @@ const TicketLife = 60 * time.Second
 type Ticket struct {
 	Session ID
 	Account account.ID
-	Host    string   // lower-case A-label with port where not the scheme's own
-	Binding [32]byte // SHA-256 of the app host's browser cookie
-	Token   Token    // what the host's token will be; Hash is not set yet
-	Return  string   // path and query at Host, exactly one leading slash
+	Host    string  // lower-case A-label with port where not the scheme's own
+	Binding Binding // to the browser, at the app's host
+	Token   Token   // what the host's token will be; Hash is not set yet
+	Return  string  // path and query at Host, exactly one leading slash
 	Expires time.Time
 }

@@ -37,7 +37,7 @@ const (
 type unsentForm struct {
 	ID      string // its hash is spent when it is sent
 	Account account.ID
-	Binding [32]byte // of the browser
+	Binding session.Binding // to the browser
 	Expires time.Time
 	// Wish is the app's address that the form is for, and what it asks for.
 	Wish login.Wish

@@ -29,9 +29,9 @@ type visit struct {
 	client  login.Client
 	form    url.Values // of a POST, each field once
 	began   time.Time
-	person  *login.Person // set by signedIn
-	binding [32]byte      // set by bindBrowser
-	bound   bool          // bindBrowser was called
+	person  *login.Person   // set by signedIn
+	binding session.Binding // set by bindBrowser
+	bound   bool            // bindBrowser was called
 	// verifying: a second factor is being proved at sign-in, where another
 	// one may be chosen.
 	verifying bool

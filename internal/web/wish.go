@@ -4,11 +4,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
 // WishLife is how long a wish may be presented.
@@ -63,7 +63,7 @@ func LocalPath(uri string) string {
 }
 
 // BindingHash is what a wish and a ticket know of a browser cookie's value.
-func BindingHash(value []byte) [32]byte { return sha256.Sum256(value) }
+func BindingHash(value []byte) session.Binding { return sha256.Sum256(value) }
 
 // depart leaves the portal after a finished sign-in: to its own home, to the
 // address on this very host, or to the page that leads to another host.
@@ -110,5 +110,5 @@ func (v *visit) signInAddress(w login.Wish) (string, error) {
 	if base == "" {
 		base = OwnPrefix
 	}
-	return base + "/sign-in?wish=" + url.QueryEscape(text), nil
+	return base + "/sign-in?wish=" + text, nil // base64url needs no escape
 }
