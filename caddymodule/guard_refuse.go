@@ -142,7 +142,11 @@ func (v *guardVisit) refuseNetwork(kind access.RequestKind) error {
 // never a redirect.
 func (v *guardVisit) refuseUnavailable(err error, kind access.RequestKind) error {
 	v.arrival = withID(v.arrival, v.r)
-	v.app.log.Error("refused: a store is away", "error", err.Error(), "request", v.arrival.RequestID)
+	if web.HungUp(v.r, err) {
+		v.app.log.Debug("the client hung up", "error", err.Error(), "request", v.arrival.RequestID)
+	} else {
+		v.app.log.Error("refused: a store is away", "error", err.Error(), "request", v.arrival.RequestID)
+	}
 	v.noStore()
 	v.w.Header().Set("Retry-After", "5")
 	switch kind {

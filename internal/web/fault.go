@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -78,13 +79,24 @@ func (v *visit) fault(err error) {
 		v.w.Header().Set("Allow", method.allow)
 		v.failure(http.StatusMethodNotAllowed, pages.FailureMethod)
 	case errors.Is(err, session.ErrUnavailable), errors.Is(err, v.ctx().Err()) && v.ctx().Err() != nil:
-		v.log(slog.LevelError, err)
+		level := slog.LevelError
+		if HungUp(v.r, err) {
+			level = slog.LevelDebug
+		}
+		v.log(level, err)
 		v.w.Header().Set("Retry-After", "5")
 		v.answer(v.show(http.StatusServiceUnavailable, pages.Unavailable{Frame: v.frame()}))
 	default:
 		v.log(slog.LevelError, err)
 		v.failure(http.StatusInternalServerError, pages.FailureServer)
 	}
+}
+
+// HungUp reports whether err says only that whoever asked did not wait for the
+// answer. A store's error then wraps session.ErrUnavailable too, but no store is
+// away.
+func HungUp(r *http.Request, err error) bool {
+	return errors.Is(err, context.Canceled) && errors.Is(r.Context().Err(), context.Canceled)
 }
 
 // answer sends what a handler made, or the plainest of all answers.
