@@ -11,24 +11,30 @@ import (
 	"golang.org/x/crypto/blake2b"
 )
 
-// argon2id is argon2.IDKey in memory that is used again. IDKey takes new memory
-// for every password, 64 MiB, and so much garbage, one password after the
-// other, has the collector run all the time: requests of people who are signed
-// in then wait for it. Here the steps are the library's own, in its own order;
-// only the memory is ours.
+// argon2id is argon2.IDKey in memory that is used again, in the background. IDKey
+// takes new memory for every password, 64 MiB, and so much garbage, one password
+// after the other, has the collector run all the time: requests of people who are
+// signed in then wait for it. Here the steps are the library's own, in its own
+// order; only the memory and the thread are ours.
 //
 // passes and threads are at least 1. A build with a library that has other
 // steps fails, and one with steps that mean something else fails the tests.
-func argon2id(password, salt []byte, p Params, size uint32) []byte {
+func argon2id(password, salt []byte, p Params, size uint32) (key []byte) {
+	inBackground(func() { key = argon2idHere(password, salt, p, size) })()
+	return key
+}
+
+func argon2idHere(password, salt []byte, p Params, size uint32) []byte {
 	threads := uint32(p.Threads)
 	h0 := initHash(password, salt, nil, nil, p.Passes, p.MemoryKiB, threads, size, modeID)
 	blocks := max(p.MemoryKiB/(syncPoints*threads), 2) * syncPoints * threads // RFC 9106 section 3.2: m'
 	b := memories.take(int(blocks))
-	defer memories.give(b)
 	wipe(b)
 	firstBlocks(b, h0, threads)
-	processBlocks(b, p.Passes, blocks, threads, modeID)
-	return extractKey(b, blocks, threads, size)
+	fillBlocks(b, p.Passes, threads)
+	key := extractKey(b, blocks, threads, size)
+	memories.give(b) // not after a panic: another lane may still write to it
+	return key
 }
 
 // memories are those that no password is hashed in now.
@@ -130,9 +136,6 @@ func initHash(password, salt, key, data []byte, time, memory, threads, keyLen ui
 
 //go:linkname blake2bHash golang.org/x/crypto/argon2.blake2bHash
 func blake2bHash(out, in []byte)
-
-//go:linkname processBlocks golang.org/x/crypto/argon2.processBlocks
-func processBlocks(b []block, time, memory, threads uint32, mode int)
 
 //go:linkname extractKey golang.org/x/crypto/argon2.extractKey
 func extractKey(b []block, memory, threads, keyLen uint32) []byte
