@@ -96,15 +96,35 @@ func absolute(file string) string {
 }
 
 // gates bound hashing in the whole process, one for each bound that was ever
-// set: during a reload both configurations share one. After the last hash of a
-// while one collection gives its memory back.
+// set: during a reload both configurations share one.
 var gates sync.Map // int → *login.HashGate
 
 func gateOf(n int) *login.HashGate {
 	fresh := login.NewHashGate(n)
-	fresh.AfterQuiet(freeHashMemory)
+	fresh.Follow(followHashes())
 	gate, _ := gates.LoadOrStore(n, fresh)
 	return gate.(*login.HashGate)
+}
+
+// moreHashes is told of more hashes at once, or of fewer.
+var moreHashes = func(int) {}
+
+// FollowHashes has f told how many more passwords are hashed at once, before they
+// are, in this process; and how many fewer, some seconds after the last of them.
+// Calls may overlap. FollowHashes is called before Caddy starts.
+func FollowHashes(f func(more int)) { moreHashes = f }
+
+// followHashes is what one gate tells. After the last hash of a while one
+// collection gives the memory back.
+func followHashes() func(atOnce int) {
+	before := 0
+	return func(atOnce int) {
+		moreHashes(atOnce - before)
+		before = atOnce
+		if atOnce == 0 {
+			go freeHashMemory() // the next hash need not wait for it
+		}
+	}
 }
 
 // freeHashMemory gives back what passwords were hashed in.

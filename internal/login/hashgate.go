@@ -9,7 +9,7 @@ import (
 // QueueTime is how long a password waits for its turn at most.
 const QueueTime = time.Second
 
-// QuietTime is how long nothing is hashed before AfterQuiet's function runs.
+// QuietTime is how long nothing is hashed before the gate is quiet.
 const QuietTime = 5 * time.Second
 
 // HashGate bounds how many passwords and backup codes are hashed at once, and
@@ -24,6 +24,10 @@ type HashGate struct {
 	other waitList
 	heavy *HashGate   // lets one run at once
 	quiet *time.Timer // runs out QuietTime after the last hash
+
+	telling sync.Mutex // held while follow runs; taken before mu
+	follow  func(atOnce int)
+	told    int // the most hashes at once that follow knows of
 }
 
 // NewHashGate lets n hashes run at once, n ≥ 1.
@@ -31,21 +35,37 @@ func NewHashGate(n int) *HashGate {
 	return &HashGate{size: max(1, n), free: max(1, n), heavy: &HashGate{size: 1, free: 1}}
 }
 
-// AfterQuiet has f called once whenever nothing has been hashed for QuietTime
-// since the last hash. It is called before the gate is used.
-//
-// It is there to give memory back: left alone, the runtime keeps that of the
-// last hashes for minutes, several times 64 MiB.
-func (g *HashGate) AfterQuiet(f func()) {
+// Follow has f told how many hashes at once there have been since the gate was
+// last quiet: before a hash begins that makes them more, and 0 when nothing has
+// been hashed for QuietTime. A hash may wait for f; f is not called twice at once.
+// Follow is called before the gate is used.
+func (g *HashGate) Follow(f func(atOnce int)) {
+	g.follow = f
 	g.quiet = time.AfterFunc(QuietTime, func() {
+		g.telling.Lock()
+		defer g.telling.Unlock()
 		g.mu.Lock()
 		idle := g.free == g.size // else its end will start the timer anew
 		g.mu.Unlock()
-		if idle {
-			f()
+		if idle && g.told > 0 {
+			g.told = 0
+			f(0)
 		}
 	})
 	g.quiet.Stop()
+}
+
+// tell tells of so many hashes at once, where there have not been so many.
+func (g *HashGate) tell(atOnce int) {
+	if g.follow == nil {
+		return
+	}
+	g.telling.Lock()
+	defer g.telling.Unlock()
+	if atOnce > g.told {
+		g.told = atOnce
+		g.follow(atOnce)
+	}
 }
 
 // waitList holds waiters by network; networks take turns.
@@ -63,7 +83,9 @@ func (g *HashGate) Enter(ctx context.Context, network string, known bool) (leave
 	g.mu.Lock()
 	if g.free > 0 {
 		g.free--
+		atOnce := g.size - g.free
 		g.mu.Unlock()
+		g.tell(atOnce)
 		return sync.OnceFunc(g.leave), nil
 	}
 	list := &g.other

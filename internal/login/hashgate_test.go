@@ -169,7 +169,11 @@ func TestQuietIsToldOnceAfterTheLastHash(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, told := login.NewHashGate(2), 0
-		g.AfterQuiet(func() { told++ })
+		g.Follow(func(atOnce int) {
+			if atOnce == 0 {
+				told++
+			}
+		})
 		after := func(wait time.Duration, want int, when string) {
 			t.Helper()
 			time.Sleep(wait)
@@ -206,6 +210,40 @@ func TestQuietIsToldOnceAfterTheLastHash(t *testing.T) {
 		after(time.Hour, 1, "in quiet")
 		enter()()
 		after(login.QuietTime, 2, "after another")
+	})
+}
+
+// TestMoreHashesAtOnceAreToldBeforeTheyBegin: whoever follows the gate makes room
+// for them, and does so once for as many.
+func TestMoreHashesAtOnceAreToldBeforeTheyBegin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := login.NewHashGate(3)
+		var told []int
+		g.Follow(func(atOnce int) { told = append(told, atOnce) })
+		enter := func(want ...int) func() {
+			t.Helper()
+			leave, err := g.Enter(t.Context(), "x", false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(told, want) {
+				t.Fatalf("told %v, want %v", told, want)
+			}
+			return leave
+		}
+		first := enter(1)
+		second := enter(1, 2)
+		first()
+		first = enter(1, 2) // as many as there have been
+		third := enter(1, 2, 3)
+		first()
+		second()
+		third()
+		enter(1, 2, 3)()
+		time.Sleep(login.QuietTime)
+		synctest.Wait()
+		enter(1, 2, 3, 0, 1)()
 	})
 }
 
