@@ -11,6 +11,7 @@ import (
 
 func main() {
 	go paceCollector()
+	addProcessors()
 	caddymodule.OwnCommands()
 	caddycmd.Main()
 }

@@ -16,6 +16,7 @@ import (
 var environment = []string{
 	"CADDY_ADMIN",     // the admin endpoint's address, as Caddy's own commands read it
 	"GOGC",            // Go's own: where it is set, the collector is left alone
+	"GOMAXPROCS",      // Go's own: where it is set, no processors are added
 	"HOME",            // where Caddy's data is when XDG_* is unset
 	"XDG_CONFIG_HOME", // Caddy's autosaved configuration
 	"XDG_DATA_HOME",   // Caddy's data, and ours below it
