@@ -112,7 +112,7 @@ type Cache struct {
 
 // NewCache makes a cache of at most max entries.
 func NewCache(stores Stores, now func() time.Time, max int) *Cache {
-	c := &Cache{stores: stores, now: now, max: max}
+	c := &Cache{stores: stores, now: now, max: max, renewals: renewals{reads: make(chan struct{}, renewReads)}}
 	c.forgetAll()
 	return c
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -13,6 +14,9 @@ import (
 const (
 	renewTogether = 100 * time.Millisecond
 	renewAtOnce   = 32 // of one read: more would keep a core from requests for too long
+	// renewReads is how many reads may be under way. Whoever signed in, or came
+	// back from a pause, with many others is due with them again and again.
+	renewReads = 8
 )
 
 // renewals are the entries that wait to be read anew.
@@ -20,6 +24,8 @@ type renewals struct {
 	mu      sync.Mutex
 	keys    []Key
 	entries []*Entry // each of the key at its place
+
+	reads chan struct{} // holds one for each read that is under way
 }
 
 // renewSoon reads an entry anew, behind the request that asked for it.
@@ -39,13 +45,18 @@ func (c *Cache) renewWaiting() {
 	keys, entries := r.keys, r.entries
 	r.keys, r.entries = nil, nil
 	r.mu.Unlock()
-	var all sync.WaitGroup
 	for some := range slices.Chunk(entries, renewAtOnce) {
 		these := keys[:len(some)]
 		keys = keys[len(some):]
-		all.Go(func() { c.renew(these, some) })
+		r.reads <- struct{}{}
+		go func() {
+			defer func() { <-r.reads }()
+			c.renew(these, some)
+		}()
+		// A store in this process answers without waiting for anything. Requests
+		// that wait for the core have their turn before the next read.
+		runtime.Gosched()
 	}
-	all.Wait()
 }
 
 // renew reads entries anew. A failure other than "no such session" leaves an old

@@ -1,0 +1,79 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/session"
+)
+
+// TestRenewalsAreReadTogether: sessions in use cost a node few reads, and each
+// gets what is its own.
+func TestRenewalsAreReadTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	c := newCache(w, 1000)
+	const n = 300
+	for i := range n {
+		get(t, c, fmt.Sprint(i), nil)
+	}
+	w.end("7")
+	w.advance(session.RenewAge)
+	for i := range n {
+		get(t, c, fmt.Sprint(i), nil) // also the one that ended: it is not known yet
+	}
+	for i := range n {
+		eventually(t, "not renewed", func() bool {
+			e, err := c.Get(context.Background(), key(fmt.Sprint(i)))
+			return i == 7 && errors.Is(err, session.ErrNotFound) || err == nil && e.Known.Equal(w.now())
+		})
+	}
+	if w.together.Load() > n/32+4 { // 32 at once, and those that came a moment later
+		t.Errorf("%d reads for %d sessions", w.together.Load(), n)
+	}
+	_, waited, _ := c.Stats()
+	w.advance(session.MaxAge - time.Millisecond)
+	for i := range n {
+		if i == 7 {
+			continue
+		}
+		e, err := c.Get(context.Background(), key(fmt.Sprint(i)))
+		if err != nil || e.Session != session.ID(fmt.Sprint("s", i)) {
+			t.Fatalf("%d: %v", i, err)
+		}
+	}
+	if _, now, _ := c.Stats(); now != waited {
+		t.Errorf("%d requests waited", now-waited)
+	}
+}
+
+// TestFewRenewalsAreUnderWay: people who came at once are due at once, and must
+// not take the core, or all connections of a store, from requests.
+func TestFewRenewalsAreUnderWay(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	c := newCache(w, 1000)
+	const n, most = 1000, 8
+	for i := range n {
+		get(t, c, fmt.Sprint(i), nil)
+	}
+	hold := make(chan struct{})
+	w.mu.Lock()
+	w.before = func() { <-hold }
+	w.mu.Unlock()
+	w.advance(session.RenewAge)
+	for i := range n {
+		get(t, c, fmt.Sprint(i), nil)
+	}
+	underWay := func() int64 { return w.reads.Load() - n }
+	eventually(t, "none is renewed", func() bool { return underWay() == most })
+	time.Sleep(50 * time.Millisecond)
+	if got := underWay(); got != most {
+		t.Errorf("%d reads are under way, want %d", got, most)
+	}
+	close(hold)
+	eventually(t, "not all are renewed", func() bool { return underWay() == n })
+}
