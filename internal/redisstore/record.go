@@ -15,7 +15,7 @@ const maxRecord = 256 << 10
 const recordVersion = 1
 
 // envelope is the JSON form of every record but sessions, which are packed
-// (session_fields.go): of them there are the most, for the longest time.
+// (session.PackRecord): of them there are the most, for the longest time.
 type envelope[T any] struct {
 	Version int `json:"v"`
 	Value   *T  `json:"value"`

@@ -37,20 +37,17 @@ const (
 	firstTokenPrefix = "token "
 )
 
-func tokenField(t session.Token) string { return string(t.Purpose) + " " + t.Host }
-
 // sessionFields are the fields and values of a session's hash.
 func sessionFields(v session.Session) []any {
 	fields := []any{fieldAccount, string(v.Account)}
-	record := packSession(v)
+	record := session.PackRecord(v)
 	for i := 0; len(record) > 0; i++ {
 		n := min(len(record), pieceLength)
 		fields = append(fields, strconv.Itoa(i), record[:n])
 		record = record[n:]
 	}
 	for _, t := range v.Tokens {
-		field := tokenField(t)
-		fields = append(fields, field, packToken(v.ID, field, t))
+		fields = append(fields, t.Place(), session.PackToken(v.ID, t))
 	}
 	return fields
 }
@@ -94,7 +91,11 @@ func readRecord(doing string, id session.ID, fields map[string]string) (session.
 	for i := 1; len(record) == i*pieceLength && i < maxRecord/pieceLength; i++ {
 		record += fields[strconv.Itoa(i)]
 	}
-	return unpackSession(doing, id, owner, record)
+	v, err := session.UnpackRecord(id, owner, record)
+	if err != nil {
+		return session.Session{}, unavailable(doing, err)
+	}
+	return v, nil
 }
 
 // readTokens decodes the tokens among a session's fields.
@@ -105,7 +106,7 @@ func readTokens(doing string, id session.ID, fields map[string]string) ([]sessio
 		switch place, first := strings.CutPrefix(field, firstTokenPrefix); {
 		case first:
 			t, err = decode[session.Token](doing, text)
-			if err == nil && tokenField(t) != place {
+			if err == nil && t.Place() != place {
 				err = damaged(doing, "a token of session %s is in another's place", id)
 			}
 		case !strings.Contains(field, " "):
@@ -113,7 +114,9 @@ func readTokens(doing string, id session.ID, fields map[string]string) ([]sessio
 		case replaced(fields, field):
 			continue
 		default:
-			t, err = unpackToken(doing, id, field, text)
+			if t, err = session.UnpackToken(id, field, text); err != nil {
+				err = unavailable(doing, err)
+			}
 		}
 		if err != nil {
 			return nil, err

@@ -72,16 +72,13 @@ func TestEveryFieldOfASessionSurvives(t *testing.T) {
 	}
 }
 
-// What a later release adds at the end of a record is passed over by this one.
-func TestRecordsOfALaterReleaseAreRead(t *testing.T) {
+// What a later release adds to a session is passed over by this one.
+func TestSessionsOfALaterReleaseAreRead(t *testing.T) {
 	t.Parallel()
 	want := aSession("alice")
 	want.Created, want.Expires = want.Created.Truncate(time.Microsecond), want.Expires.Truncate(time.Microsecond)
 	want.Tokens[0].Issued = want.Created
 	hash := hashOf(want)
-	field := tokenField(want.Tokens[0])
-	hash["0"] = checked(want.ID, ownerPlace(want.Account), []byte(hash["0"][:len(hash["0"])-checksumLength]+"more"))
-	hash[field] = checked(want.ID, field, []byte(hash[field][:len(hash[field])-checksumLength]+"more"))
 	hash["later"] = "what this one does not know"
 	got, err := read(want.ID, hash)
 	must(t, err)
@@ -99,7 +96,7 @@ func damagedSessions(t *testing.T, v session.Session) map[string]map[string]stri
 	}
 	other := v
 	other.ID, other.Tokens = "another", []session.Token{v.Tokens[0]}
-	field := tokenField(v.Tokens[0])
+	field := v.Tokens[0].Place()
 	all := map[string]map[string]string{}
 	damage := func(what string, change func(map[string]string)) {
 		hash := maps.Clone(good)
@@ -117,7 +114,6 @@ func damagedSessions(t *testing.T, v session.Session) map[string]map[string]stri
 	damage("a piece too many", func(hash map[string]string) {
 		hash["0"], hash["1"] = good["0"]+strings.Repeat("x", pieceLength-len(good["0"])), "x"
 	})
-	damage("a short record", set("0", checked(v.ID, ownerPlace(v.Account), []byte{packedVersion})))
 	damage("ten megabytes", set("0", good["0"]+strings.Repeat("\x00", 10<<20)))
 	damage("another's record", set("0", hashOf(other)["0"]))
 	damage("another's account", set("account", "mallory"))
@@ -125,7 +121,6 @@ func damagedSessions(t *testing.T, v session.Session) map[string]map[string]stri
 	damage("a token of elsewhere", set("app other.example", good[field]))
 	damage("an empty token", set(field, ""))
 	damage("a token as record", set("0", good[field]))
-	damage("a short token", set(field, checked(v.ID, field, []byte{packedVersion, 1, 2, 3})))
 	for i := range len(good["0"]) {
 		flipped := []byte(good["0"])
 		flipped[i] ^= 1 << (i % 8)
@@ -138,32 +133,6 @@ func damagedSessions(t *testing.T, v session.Session) map[string]map[string]stri
 	}
 	maps.Copy(all, damagedFirstSessions(v.ID, v.Account))
 	return all
-}
-
-// FuzzUnpack: whatever bytes with a right checksum say, reading them neither
-// panics nor takes memory that is not theirs.
-func FuzzUnpack(f *testing.F) {
-	v := aSession("alice")
-	hash := hashOf(v)
-	for _, text := range hash {
-		f.Add([]byte(text[1:max(1, len(text)-checksumLength)]))
-	}
-	field := tokenField(v.Tokens[0])
-	f.Fuzz(func(t *testing.T, body []byte) {
-		body = append([]byte{packedVersion}, body...)
-		if got, err := unpackSession("fuzzing", v.ID, v.Account, checked(v.ID, ownerPlace(v.Account), body)); err == nil {
-			again, err := unpackSession("fuzzing", v.ID, v.Account, packSession(got))
-			if err != nil || !reflect.DeepEqual(again, got) {
-				t.Errorf("%v: %+v, then %+v", err, got, again)
-			}
-		}
-		if got, err := unpackToken("fuzzing", v.ID, field, checked(v.ID, field, body)); err == nil {
-			again, err := unpackToken("fuzzing", v.ID, field, packToken(v.ID, field, got))
-			if err != nil || again != got {
-				t.Errorf("%v: %+v, then %+v", err, got, again)
-			}
-		}
-	})
 }
 
 // aWholeSession is one as people have: with the portal and three apps.

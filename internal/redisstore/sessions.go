@@ -125,11 +125,11 @@ func (s *Store) SetToken(ctx context.Context, id session.ID, t session.Token) er
 		return session.ErrNotFound
 	}
 	defer s.watch.sessionChanged(id)
-	field := tokenField(t)
+	field := t.Place()
 	var set int64
 	err := s.call(ctx, doing, again, func(ctx context.Context) (err error) {
 		set, err = setToken.Run(ctx, s.rdb, []string{s.keys.session(id)},
-			field, packToken(id, field, t), firstTokenPrefix+field).Int64()
+			field, session.PackToken(id, t), firstTokenPrefix+field).Int64()
 		return err
 	})
 	if err == nil && set == 0 {

@@ -1,4 +1,4 @@
-package redisstore
+package session
 
 import (
 	"encoding/binary"
@@ -22,6 +22,13 @@ func (p *packer) signed(v int64)  { p.number(zigzag(v)) }
 func (p *packer) text(s string) {
 	p.number(uint64(len(s)))
 	p.b = append(p.b, s...)
+}
+
+// part appends parts that are one: what is added to its end later is passed over
+// by who does not know it.
+func (p *packer) part(of packer) {
+	p.number(uint64(len(of.b)))
+	p.b = append(p.b, of.b...)
 }
 
 func (p *packer) time(t, since time.Time) {
@@ -63,6 +70,8 @@ func (u *unpacker) bytes(n uint64) string {
 }
 
 func (u *unpacker) text() string { return u.bytes(u.number()) }
+
+func (u *unpacker) part() unpacker { return unpacker{rest: u.text(), bad: u.bad} }
 
 // count is the number of parts that follow, each of at least one byte.
 func (u *unpacker) count() int {
