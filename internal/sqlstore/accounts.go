@@ -73,13 +73,14 @@ func (s *Store) AccountsOfIDs(ctx context.Context, ids []account.ID) (map[accoun
 	if len(ids) == 0 {
 		return found, nil
 	}
+	values := filled(ids)
 	err := s.db.view(ctx, "reading accounts", func(ctx context.Context, q querier) error {
 		clear(found)
 		return each(ctx, q, func(rows *sql.Rows) error {
 			a, err := scanAccount(rows)
 			found[a.ID] = a
 			return err
-		}, selectAccountsByID(len(ids)), anys(ids)...)
+		}, selectAccountsByID(len(values)), values...)
 	})
 	return found, err
 }

@@ -82,13 +82,14 @@ func (e *Embedded) SessionsOfIDs(ctx context.Context, ids []session.ID) ([]sessi
 	for i, id := range ids {
 		pending[i] = e.activity.of(id)
 	}
+	values := filled(ids)
 	err := e.db.view(ctx, "reading sessions", func(ctx context.Context, q querier) error {
 		rows := map[session.ID]session.Session{}
 		err := each(ctx, q, func(r *sql.Rows) error {
 			s, err := scanSession(r)
 			rows[s.ID] = s
 			return err
-		}, selectLiveSessions(len(ids)), append([]any{micros(e.now())}, anys(ids)...)...)
+		}, selectLiveSessions(len(values)), append([]any{micros(e.now())}, values...)...)
 		for i, id := range ids {
 			s, ok := rows[id]
 			if found[i] = (session.Found{Session: pending[i].over(s)}); !ok {

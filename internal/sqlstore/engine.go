@@ -24,6 +24,9 @@ var errClosed = errors.New("the store is closed")
 type pools struct {
 	write *sql.DB // one connection in SQLite
 	read  *sql.DB
+	// kept is read with what is asked often; nil where the driver keeps that
+	// itself.
+	kept *kept
 	// release gives back what was taken besides connections.
 	release func() error
 }
@@ -37,6 +40,13 @@ func (p *pools) close() error {
 		errs = append(errs, p.release())
 	}
 	return errors.Join(errs...)
+}
+
+func (p *pools) reader() querier {
+	if p.kept != nil {
+		return p.kept
+	}
+	return p.read
 }
 
 // engine is one database, opened at its first use. It knows transactions and
@@ -106,7 +116,7 @@ func (e *engine) view(ctx context.Context, what string, f func(context.Context, 
 	defer cancel()
 	p, err := e.open(ctx)
 	if err == nil {
-		err = f(ctx, p.read)
+		err = f(ctx, p.reader())
 	}
 	return outcome(what, timedOut(ctx, err))
 }

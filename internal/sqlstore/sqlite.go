@@ -75,7 +75,7 @@ func dialSQLite(ctx context.Context, path string) (_ *pools, err error) {
 	}
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	return &pools{write: write, read: read, release: release}, nil
+	return &pools{write: write, read: read, kept: &kept{DB: read}, release: release}, nil
 }
 
 // firstRead opens the file, and tells one that is no database apart from one

@@ -68,6 +68,28 @@ func (c *notedConn) ExecContext(ctx context.Context, query string, args []driver
 	return c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
 }
 
+func (c *notedConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	s, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
+	return &notedStmt{s, query, c.to}, err
+}
+
+// notedStmt is a statement that was compiled for several times.
+type notedStmt struct {
+	driver.Stmt
+	query string
+	to    *statements
+}
+
+func (s *notedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	s.to.note(s.query)
+	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
+}
+
+func (s *notedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	s.to.note(s.query)
+	return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+}
+
 func (c *notedConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
 	c.to.note("BEGIN")
 	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
@@ -94,6 +116,9 @@ func TestAccountIsReadByOneIndexedStatement(t *testing.T) {
 			must(t, p.read.Close())
 			var sent *statements
 			p.read, sent = noting(t, connector)
+			if p.kept != nil {
+				p.kept = &kept{DB: p.read}
+			}
 			for _, id := range []account.ID{"a7", "a4000"} {
 				_, err := s.Account(t.Context(), id)
 				must(t, err)
@@ -163,6 +188,7 @@ func TestSessionsAreReadByTheirIndexes(t *testing.T) {
 	must(t, p.read.Close())
 	var sent *statements
 	p.read, sent = noting(t, connector)
+	p.kept = &kept{DB: p.read}
 	got, err := e.Session(ctx, "sid")
 	must(t, err)
 	if s := sent.take(); len(s) != 1 || got.LastUsed.IsZero() {

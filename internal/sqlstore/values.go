@@ -74,8 +74,14 @@ func (l list) Scan(src any) error {
 	if !ok {
 		return corrupt("%T instead of a JSON array", src)
 	}
+	if len(text) > maxRecord {
+		return corrupt("a list of %d bytes", len(text))
+	}
 	*l.to = nil
-	return decode(text, l.to)
+	if err := json.Unmarshal([]byte(text), l.to); err != nil {
+		return corrupt("%w", err)
+	}
+	return nil
 }
 
 func encode(v any) (string, error) {
