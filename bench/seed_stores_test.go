@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"path/filepath"
 	"sync"
@@ -67,15 +66,11 @@ func (w *embeddedWriter) write(ctx context.Context, s session.Session) (err erro
 			return err
 		}
 		if w.insert, err = w.tx.PrepareContext(ctx,
-			`INSERT INTO sessions (id, account, created, expires, record) VALUES (?, ?, ?, ?, ?)`); err != nil {
+			`INSERT INTO sessions (id, account, created, expires, record, packed) VALUES (?, ?, ?, ?, '', ?)`); err != nil {
 			return err
 		}
 	}
-	record, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	if _, err = w.insert.ExecContext(ctx, s.ID, s.Account, s.Created.UnixMicro(), s.Expires.UnixMicro(), string(record)); err != nil {
+	if _, err = w.insert.ExecContext(ctx, s.ID, s.Account, s.Created.UnixMicro(), s.Expires.UnixMicro(), session.Pack(s)); err != nil {
 		return err
 	}
 	if w.pending++; w.pending%writerBatch == 0 {

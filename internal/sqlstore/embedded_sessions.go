@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	selectSession = `SELECT s.id, s.account, s.record, COALESCE(a.at, 0)
+	selectSession = `SELECT s.id, s.account, s.record, s.packed, COALESCE(a.at, 0)
 		FROM sessions s LEFT JOIN activity a ON a.session = s.id `
 	selectLiveSession = selectSession + `WHERE s.id = $1 AND s.expires > $2`
 	selectSessionsOf  = selectSession + `WHERE s.account = $1 AND s.expires > $2 ORDER BY s.created DESC, s.seq DESC`
@@ -30,8 +30,9 @@ func scanSession(r row) (session.Session, error) {
 	var id session.ID
 	var owner account.ID
 	var record string
+	var packed sql.Null[string]
 	var used time.Time
-	err := r.Scan(&id, &owner, &record, stamp{&used})
+	err := r.Scan(&id, &owner, &record, &packed, stamp{&used})
 	if errors.Is(err, sql.ErrNoRows) {
 		return session.Session{}, refuse(session.ErrNotFound)
 	}
@@ -39,25 +40,31 @@ func scanSession(r row) (session.Session, error) {
 		return session.Session{}, err
 	}
 	var s session.Session
+	if packed.Valid {
+		s, err = session.Unpack(id, owner, packed.V)
+	} else {
+		s, err = olderSession(id, owner, record)
+	}
+	s.LastUsed = used
+	return s, err
+}
+
+// olderSession reads what a release wrote that did not pack sessions.
+func olderSession(id session.ID, owner account.ID, record string) (s session.Session, err error) {
 	if err := decode(record, &s); err != nil {
 		return session.Session{}, err
 	}
 	if s.ID != id || s.Account != owner {
 		return session.Session{}, corrupt("session %s holds another", id)
 	}
-	s.LastUsed = used
 	return s, nil
 }
 
 // CreateSession implements login.Sessions.
 func (e *Embedded) CreateSession(ctx context.Context, s session.Session) error {
-	record, err := encode(s)
-	if err != nil {
-		return err
-	}
 	return e.db.change(ctx, "storing a session", func(ctx context.Context, q querier) error {
-		_, err := q.ExecContext(ctx, `INSERT INTO sessions (id, account, created, expires, record) VALUES ($1, $2, $3, $4, $5)`,
-			s.ID, s.Account, micros(s.Created), micros(s.Expires), record)
+		_, err := q.ExecContext(ctx, `INSERT INTO sessions (id, account, created, expires, record, packed) VALUES ($1, $2, $3, $4, '', $5)`,
+			s.ID, s.Account, micros(s.Created), micros(s.Expires), session.Pack(s))
 		return err
 	})
 }
@@ -119,11 +126,7 @@ func (e *Embedded) SetToken(ctx context.Context, id session.ID, t session.Token)
 			}
 		}
 		s.Tokens = tokens
-		record, err := encode(s)
-		if err != nil {
-			return err
-		}
-		_, err = q.ExecContext(ctx, `UPDATE sessions SET record = $2 WHERE id = $1`, id, record)
+		_, err = q.ExecContext(ctx, `UPDATE sessions SET record = '', packed = $2 WHERE id = $1`, id, session.Pack(s))
 		return err
 	})
 	if err == nil {

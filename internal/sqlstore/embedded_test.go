@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -196,22 +197,43 @@ func TestCorruptRecordsDeny(t *testing.T) {
 	stranger.Browser = "another"
 	othersFlow, err := encode(stranger)
 	must(t, err)
+	denied := func(what string) {
+		t.Helper()
+		_, err := e.Session(ctx, "sid")
+		wantCorrupt(t, "Session of "+what, err)
+		_, err = e.SessionsOfIDs(ctx, []session.ID{"sid"})
+		wantCorrupt(t, "SessionsOfIDs of "+what, err)
+		_, err = e.SessionsOf(ctx, "alice")
+		wantCorrupt(t, "SessionsOf of "+what, err)
+		wantCorrupt(t, "SetToken of "+what, e.SetToken(ctx, "sid", session.Token{Host: "h"}))
+	}
+	db := writer(t, e.db)
+	moved := sessionAt(now)
+	moved.ID = "other"
+	good := session.Pack(sessionAt(now))
+	for what, record := range map[string][]byte{
+		"another's session": session.Pack(other), "another session": session.Pack(moved), "no bytes": {}, "JSON": []byte(othersSession),
+		"half a session": good[:len(good)/2], "a session and more": append(slices.Clone(good), 0), "a part of one": []byte(session.PackRecord(sessionAt(now))),
+	} {
+		_, err := db.Exec(`UPDATE sessions SET packed = $1`, record)
+		must(t, err)
+		denied(what)
+	}
+	_, err = db.Exec(`UPDATE sessions SET packed = $1`, good)
+	must(t, err)
+	_, err = e.Session(ctx, "sid")
+	must(t, err)
 	for _, record := range []string{
 		"", "null", "{}", "[]", "1", `"text"`, `{"ID":"sid"`, `{"ID":"sid","Account":"alice","Role":"admin"}`,
 		othersSession, othersFlow, othersSession + othersSession, `{"ID":7}`, `{"Expires":"tomorrow"}`,
 		strings.Repeat(" ", 10<<20) + othersSession, strings.Repeat("[", 100_000),
 	} {
-		db := writer(t, e.db)
-		for _, table := range []string{"sessions", "flows"} {
-			_, err := db.Exec(`UPDATE `+table+` SET record = $1`, record)
-			must(t, err)
-		}
+		_, err := db.Exec(`UPDATE sessions SET packed = NULL, record = $1`, record) // as a release before wrote it
+		must(t, err)
+		_, err = db.Exec(`UPDATE flows SET record = $1`, record)
+		must(t, err)
 		short := record[:min(len(record), 60)]
-		_, err := e.Session(ctx, "sid")
-		wantCorrupt(t, "Session of "+short, err)
-		_, err = e.SessionsOf(ctx, "alice")
-		wantCorrupt(t, "SessionsOf of "+short, err)
-		wantCorrupt(t, "SetToken of "+short, e.SetToken(ctx, "sid", session.Token{Host: "h"}))
+		denied(short)
 		_, err = e.Flow(ctx, "browser", "flow", now)
 		wantCorrupt(t, "Flow of "+short, err)
 		_, err = db.Exec(`INSERT INTO tickets (hash, expires, record) VALUES ($1, $2, $3)`, make([]byte, 32), micros(now.Add(time.Minute)), `{"x":1}`)

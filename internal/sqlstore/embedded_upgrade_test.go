@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -88,17 +89,67 @@ func TestSessionFileOfTheFirstReleaseIsTakenOver(t *testing.T) {
 	}
 }
 
-// A session without an identity provider is written as the first release knows
-// it.
+// firstSession is a session as releases wrote it that did not pack sessions.
+const firstSession = `{"ID":"sid","Account":"alice","Created":"2026-05-04T03:02:01.123456789Z","Expires":"2126-05-05T03:02:01Z",` +
+	`"Idle":3600000000000,"AMR":["pwd","otp"],"Network":"2001:db8::/64","Browser":"Firefox on Linux","Previous":"2026-05-03T03:02:01Z",` +
+	`"Tokens":[{"Hash":[9,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0],"Purpose":"app","Host":"app.example",` +
+	`"Level":1,"PasswordAt":"2026-05-04T03:01:30Z","FactorAt":"0001-01-01T00:00:00Z","FactorKind":"","Issued":"2026-05-04T03:02:05Z"}]}`
+
+// Sessions in a file of before they were packed go on, and are packed when they
+// get a token.
 func TestSessionsOfTheFirstReleaseGoOn(t *testing.T) {
 	t.Parallel()
-	e, _ := openSessions(t, EmbeddedOptions{})
-	must(t, e.CreateSession(t.Context(), sessionAt(time.Now())))
+	path, ctx := filepath.Join(t.TempDir(), "sessions.db"), t.Context()
+	old := sqliteEngine(path, nil)
+	p, err := embeddedSchema.provider(writer(t, old))
+	must(t, err)
+	_, err = p.UpTo(ctx, 2)
+	must(t, err)
+	at := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
+	want := session.Session{
+		ID: "sid", Account: "alice", Created: at.Add(123456789), Expires: at.AddDate(100, 0, 1), Idle: time.Hour, AMR: []string{"pwd", "otp"},
+		Network: "2001:db8::/64", Browser: "Firefox on Linux", Previous: at.AddDate(0, 0, -1), LastUsed: at.Add(time.Minute),
+		Tokens: []session.Token{{
+			Hash: [32]byte{9}, Purpose: session.ForApp, Host: "app.example", Level: session.LevelPassword,
+			PasswordAt: at.Add(-31 * time.Second), Issued: at.Add(4 * time.Second),
+		}},
+	}
+	_, err = writer(t, old).Exec(`INSERT INTO sessions (id, account, created, expires, record) VALUES ($1, $2, $3, $4, $5)`,
+		want.ID, want.Account, micros(want.Created), micros(want.Expires), firstSession)
+	must(t, err)
+	_, err = writer(t, old).Exec(`INSERT INTO activity (session, at, expires) VALUES ($1, $2, $3)`, want.ID, micros(want.LastUsed), micros(want.Expires))
+	must(t, err)
+	must(t, old.close())
+
+	e := OpenEmbedded(path, EmbeddedOptions{})
+	t.Cleanup(func() { must(t, e.Close()) })
+	is := func(doing string) {
+		t.Helper()
+		got, err := e.Session(ctx, want.ID)
+		must(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", doing, diff)
+		}
+		found, err := e.SessionsOfIDs(ctx, []session.ID{want.ID})
+		must(t, err)
+		if diff := cmp.Diff([]session.Found{{Session: want}}, found); diff != "" {
+			t.Errorf("%s, with others: -want +got:\n%s", doing, diff)
+		}
+	}
+	is("as it was")
+	portal := session.Token{Purpose: session.ForPortal, Host: "login.example", Level: session.LevelPassword, Issued: at.Add(time.Hour)}
+	must(t, e.SetToken(ctx, want.ID, portal))
+	want.Created = want.Created.Truncate(time.Microsecond)
+	want.Tokens = append([]session.Token{portal}, want.Tokens...)
+	is("with a new token")
 	var record string
 	must(t, writer(t, e.db).QueryRow(`SELECT record FROM sessions`).Scan(&record))
-	want := []string{"AMR", "Account", "Browser", "Created", "Expires", "ID", "Idle", "Network", "Previous", "Tokens"}
-	if diff := cmp.Diff(want, keysOf(t, record)); diff != "" {
-		t.Fatalf("-first release +this one:\n%s", diff)
+	if record != "" {
+		t.Errorf("beside what is packed there is still %s", record)
+	}
+	must(t, e.EndSession(ctx, want.ID))
+	if _, err := e.Session(ctx, want.ID); !errors.Is(err, session.ErrNotFound) {
+		t.Error(err)
 	}
 }
 
