@@ -12,8 +12,9 @@ import (
 
 const (
 	// flushEvery is how long a session's last use may wait in memory; a crash
-	// forgets that much of it and nothing else.
-	flushEvery = time.Second
+	// forgets that much of it and nothing else. Each time the disk has to confirm
+	// it, which on a slow one is long enough to keep a core from requests.
+	flushEvery = 5 * time.Second
 	// purgeEvery is how often expired rows are removed. They are refused
 	// from the moment they expire, purged or not.
 	purgeEvery = time.Minute

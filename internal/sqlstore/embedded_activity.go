@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,7 +52,7 @@ func (a *activity) forget(id session.ID) {
 }
 
 // Touch implements session.Activity. It writes to memory; the file follows
-// within a second.
+// within some seconds.
 func (e *Embedded) Touch(ctx context.Context, id session.ID, now time.Time, ttl time.Duration) error {
 	// A store that cannot be opened must not look as if it kept anything.
 	if err := e.db.view(ctx, "recording a use", func(context.Context, querier) error { return nil }); err != nil {
@@ -70,38 +71,53 @@ func (e *Embedded) Touch(ctx context.Context, id session.ID, now time.Time, ttl 
 	return nil
 }
 
-// flush writes what is pending, in small transactions. What one writes stays in
-// memory until it is committed.
+// pendingUse is a use that waits.
+type pendingUse struct {
+	id session.ID
+	use
+}
+
+// upsertUses writes n uses, each with three values, but none that is older than
+// the one in the file.
+func upsertUses(n int) string {
+	return `INSERT INTO activity (session, at, expires) VALUES ` + tuples(n, 3) + `
+		ON CONFLICT (session) DO UPDATE SET at = excluded.at, expires = excluded.expires
+		WHERE activity.at < excluded.at`
+}
+
+// flush writes what is pending, in small transactions, and rests after each for
+// as long as it took. What one writes stays in memory until it is committed.
 func (e *Embedded) flush(ctx context.Context) error {
 	var p pace
-	batch := map[session.ID]use{}
+	var all []pendingUse
 	for id, u := range e.activity.all() {
-		if batch[id] = u; len(batch) < p.rows() {
-			continue
-		}
-		took, err := e.writeUses(ctx, batch)
+		all = append(all, pendingUse{id, u})
+	}
+	for len(all) > 0 {
+		some := all[:min(p.rows(), len(all))]
+		all = all[len(some):]
+		took, err := e.writeUses(ctx, some)
 		if err != nil {
 			return err
 		}
-		p.took(took)
-		clear(batch)
+		if p.took(took); len(all) > 0 {
+			rest(ctx, took)
+		}
 	}
-	if len(batch) == 0 {
-		return nil
-	}
-	_, err := e.writeUses(ctx, batch)
-	return err
+	return nil
 }
 
 // writeUses returns how long it had the writer.
-func (e *Embedded) writeUses(ctx context.Context, batch map[session.ID]use) (time.Duration, error) {
+func (e *Embedded) writeUses(ctx context.Context, uses []pendingUse) (time.Duration, error) {
 	var begun time.Time
 	err := e.db.change(ctx, "writing last uses", func(ctx context.Context, q querier) error {
 		begun = time.Now()
-		for id, u := range batch {
-			if _, err := q.ExecContext(ctx, `INSERT INTO activity (session, at, expires) VALUES ($1, $2, $3)
-				ON CONFLICT (session) DO UPDATE SET at = excluded.at, expires = excluded.expires
-				WHERE activity.at < excluded.at`, id, u.at, u.expires); err != nil {
+		for some := range slices.Chunk(uses, batch) {
+			values := make([]any, 0, 3*batch)
+			for _, u := range some {
+				values = append(values, u.id, u.at, u.expires)
+			}
+			if _, err := q.ExecContext(ctx, upsertUses(len(some)), values...); err != nil {
 				return err
 			}
 		}
@@ -113,9 +129,9 @@ func (e *Embedded) writeUses(ctx context.Context, batch map[session.ID]use) (tim
 	took := time.Since(begun)
 	e.activity.mu.Lock()
 	defer e.activity.mu.Unlock()
-	for id, written := range batch {
-		if e.activity.pending[id] == written {
-			delete(e.activity.pending, id)
+	for _, written := range uses {
+		if e.activity.pending[written.id] == written.use {
+			delete(e.activity.pending, written.id)
 		}
 	}
 	return took, nil

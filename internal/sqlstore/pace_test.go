@@ -60,7 +60,7 @@ func TestHousekeepingTakesTheWriterForAMomentAtATime(t *testing.T) {
 		e.activity.pending[session.ID(fmt.Sprint("s", i))] = use{micros(now), micros(now.Add(time.Hour))}
 	}
 	must(t, e.flush(ctx))
-	transactions(t, "last uses", sent.take(), sessions)
+	transactions(t, "last uses", sent.take(), sessions, upsertUses)
 	if left := len(e.activity.all()); left != 0 {
 		t.Errorf("%d last uses stay in memory", left)
 	}
@@ -87,21 +87,29 @@ func TestHousekeepingTakesTheWriterForAMomentAtATime(t *testing.T) {
 	}
 }
 
-// transactions wants n writes, in transactions of at most mostRows.
-func transactions(t *testing.T, what string, sent []string, n int) {
+// transactions wants n rows to be written, by statements that are as many rows
+// as they are of, in transactions of at most mostRows.
+func transactions(t *testing.T, what string, sent []string, n int, statement func(rows int) string) {
 	t.Helper()
+	rowsOf := map[string]int{}
+	for rows := range batch {
+		rowsOf[statement(rows+1)] = rows + 1
+	}
 	all, rows := 0, 0
 	for _, s := range sent {
 		if s == "BEGIN" {
 			rows = 0
 			continue
 		}
-		all++
-		if rows++; rows > mostRows {
+		if rowsOf[s] == 0 {
+			t.Fatalf("%s: %q", what, s)
+		}
+		all += rowsOf[s]
+		if rows += rowsOf[s]; rows > mostRows {
 			t.Fatalf("%s: more than %d in one transaction", what, mostRows)
 		}
 	}
 	if all != n {
-		t.Errorf("%s: %d writes, want %d", what, all, n)
+		t.Errorf("%s: %d rows are written, want %d", what, all, n)
 	}
 }
