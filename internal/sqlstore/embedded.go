@@ -138,37 +138,16 @@ func deleteExpired(table string) string {
 	return `DELETE FROM ` + table + ` WHERE rowid IN (SELECT rowid FROM ` + table + ` WHERE expires <= $1 LIMIT $2)`
 }
 
-// Purge removes what expired by now, in small transactions, and rests after
-// each for as long as it took: whoever signs in meanwhile waits for one at most.
-// The store does so by itself once a minute.
+// Purge removes what expired by now, in small transactions. The store does so by
+// itself once a minute.
 func (e *Embedded) Purge(ctx context.Context, now time.Time) error {
 	var p pace
 	for _, table := range purged {
-		for some := true; some; {
-			var begun time.Time
-			err := e.db.change(ctx, "removing expired records", func(ctx context.Context, q querier) error {
-				begun = time.Now()
-				removed, err := affected(ctx, q, deleteExpired(table), micros(now), p.rows())
-				some = removed == int64(p.rows())
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			if took := time.Since(begun); some {
-				p.took(took)
-				rest(ctx, took)
-			}
+		if err := p.remove(ctx, e.db, "removing expired records", deleteExpired(table), now); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-func rest(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }
 
 // AccountChanged implements login.Sessions. With one node there is nobody

@@ -1,6 +1,9 @@
 package sqlstore
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 const (
 	// holdWriter is about how long housekeeping has the only writer of a SQLite
@@ -24,5 +27,37 @@ func (p *pace) took(d time.Duration) {
 		*p = pace(max(p.rows()/2, fewestRows))
 	case d < holdWriter/2:
 		*p = pace(min(p.rows()*2, mostRows))
+	}
+}
+
+// remove runs a statement that removes what was over by $1, at most $2 rows, again
+// and again until there are no more: each time in a transaction of its own, and
+// then it rests for as long as that took. Whoever signs in meanwhile waits for
+// one of them at most.
+func (p *pace) remove(ctx context.Context, e *engine, what, statement string, over time.Time) error {
+	for some := true; some; {
+		var begun time.Time
+		rows := p.rows()
+		err := e.change(ctx, what, func(ctx context.Context, q querier) error {
+			begun = time.Now()
+			removed, err := affected(ctx, q, statement, micros(over), rows)
+			some = removed == int64(rows)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if took := time.Since(begun); some {
+			p.took(took)
+			rest(ctx, took)
+		}
+	}
+	return nil
+}
+
+func rest(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }
