@@ -86,6 +86,7 @@ func (a *App) provision(set *pages.Set, foreign map[string]Sender) {
 	e := a.engine
 	a.machine = &login.Machine{
 		Stores: e.stores(), Keys: e, Audit: e, Gate: gateOf(a.parallel()), Settings: a.loginSettings(), Now: time.Now,
+		KeyUseLost: func(err error) { a.log.Warn("the use of an API key was not noted", "error", err.Error()) },
 	}
 	a.web = &web.Portal{
 		Config: web.Config{

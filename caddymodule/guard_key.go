@@ -43,9 +43,7 @@ func (v *guardVisit) byKey(shown shownKey) error {
 		return v.report("API key: "+why, func() error { return v.refuseDeniedKey(entry, why) })
 	}
 	v.shown, v.provider = login.CacheKey(shown.key), v.keyVisitor(entry).Provider
-	if err := v.app.machine.UsedAPIKey(v.r.Context(), entry); err != nil { // when it was used is worth less than the request
-		v.app.log.Warn("the use of an API key was not noted", "error", err.Error())
-	}
+	v.app.machine.UsedAPIKey(entry)
 	return v.pass(entry)
 }
 

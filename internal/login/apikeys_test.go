@@ -281,29 +281,6 @@ func TestWrongKeysCountLikeWrongPasswords(t *testing.T) {
 	wantErr(t, err, nil)
 }
 
-func TestUseOfAKeyIsWrittenOnceAMinute(t *testing.T) {
-	t.Parallel()
-	k := newKeyed(t)
-	parsed, err := factor.ParseAPIKey(k.add(login.KeyWish{Name: "job"}))
-	k.Must(err)
-	use := func() time.Time {
-		e, err := k.reader().Read(ctx, login.CacheKey(parsed)) // as a node that sees it first
-		k.Must(err)
-		k.Must(k.Machine.UsedAPIKey(ctx, e))
-		return k.only().LastUsed
-	}
-	first := k.Clock.Now()
-	for _, c := range []struct {
-		after time.Duration
-		want  time.Time
-	}{{0, first}, {59 * time.Second, first}, {time.Second, first.Add(time.Minute)}} {
-		k.Clock.Advance(c.after)
-		if got := use(); !got.Equal(c.want) {
-			t.Errorf("after %s: %s, want %s", c.after, got, c.want)
-		}
-	}
-}
-
 // A ring without the pepper is an operator's fault: 503, and no "wrong key".
 func TestKeyWhosePepperIsGoneIsNotCalledWrong(t *testing.T) {
 	t.Parallel()

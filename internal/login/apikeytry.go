@@ -138,11 +138,3 @@ func (m *Machine) TryAPIKey(ctx context.Context, c Client, read func() (*session
 	m.Audit.Record(ctx, e)
 	return nil, session.ErrNotFound
 }
-
-// UsedAPIKey notes that a key was used, once a minute.
-func (m *Machine) UsedAPIKey(ctx context.Context, e *session.Entry) error {
-	if now := m.Now(); e.DueTouch(now) {
-		return m.APIKeys.TouchAPIKey(ctx, e.APIKey.ID, now)
-	}
-	return nil
-}

@@ -109,6 +109,10 @@ type Machine struct {
 	Gate     *HashGate
 	Settings Settings
 	Now      func() time.Time
+	// KeyUseLost, where set, is told why the use of an API key was not noted.
+	KeyUseLost func(error)
+
+	keyUses keyUses
 }
 
 // Client is who is asking. It is made from the request by the caller and

@@ -71,9 +71,9 @@ func (e *Entry) DueTouch(t time.Time) bool {
 	return t.UnixNano()-last >= int64(touchEvery) && e.touched.CompareAndSwap(last, t.UnixNano())
 }
 
-// touchFailed makes the use at t, which DueTouch told of, one to be written
+// TouchFailed makes the use at t, which DueTouch told of, one to be written
 // still.
-func (e *Entry) touchFailed(t time.Time) { e.touched.CompareAndSwap(t.UnixNano(), 0) }
+func (e *Entry) TouchFailed(t time.Time) { e.touched.CompareAndSwap(t.UnixNano(), 0) }
 
 func raise(v *atomic.Int64, to int64) {
 	for old := v.Load(); old < to; old = v.Load() {

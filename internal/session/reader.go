@@ -137,7 +137,7 @@ func (r *Reader) touchBehind(ctx context.Context, e *Entry, at time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, MaxAge)
 	defer cancel()
 	if r.touch(ctx, e.Session, at, e.Idle) != nil {
-		e.touchFailed(at)
+		e.TouchFailed(at)
 	}
 }
 
