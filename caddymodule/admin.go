@@ -63,7 +63,16 @@ func (a *adminAPI) Routes() []caddy.AdminRoute {
 // another form.
 func (a *adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
-	answer, err := a.answer(w, r)
+	app, call, body, err := a.accept(w, r)
+	if err != nil {
+		problemOf(err).write(w)
+		return nil
+	}
+	if list, ok := adminLists[call]; ok {
+		app.list(w, r, list, call, body, a.now())
+		return nil
+	}
+	answer, err := app.operate(r.Context(), call, body, a.now())
 	if err != nil {
 		problemOf(err).write(w)
 		return nil
@@ -71,36 +80,37 @@ func (a *adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, "application/json", answer)
 }
 
-// answer checks who calls, in the order of what costs least, and runs the call.
-func (a *adminAPI) answer(w http.ResponseWriter, r *http.Request) (*adminAnswer, error) {
+// accept checks who calls, in the order of what costs least, and returns the
+// call's name and body.
+func (a *adminAPI) accept(w http.ResponseWriter, r *http.Request) (app *App, call string, body []byte, err error) {
 	// A browser always names where a POST comes from, and a command never
 	// does (SECURITY T18; CVE-2026-27589 was a page that wrote Caddy's
 	// configuration).
 	if len(r.Header.Values("Origin")) > 0 || r.Header.Get("Sec-Fetch-Site") != "" {
-		return nil, refuse(http.StatusForbidden, "no browser may call this")
+		return nil, "", nil, refuse(http.StatusForbidden, "no browser may call this")
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		return nil, refuse(http.StatusMethodNotAllowed, "calls are POSTs")
+		return nil, "", nil, refuse(http.StatusMethodNotAllowed, "calls are POSTs")
 	}
-	app := started.current()
+	app = started.current()
 	if app == nil {
-		return nil, &problem{Status: http.StatusNotFound, Code: codeNoApp, Detail: "the running configuration has no sallyport"}
+		return nil, "", nil, &problem{Status: http.StatusNotFound, Code: codeNoApp, Detail: "the running configuration has no sallyport"}
 	}
 	keys := app.engine.keys.Load()
 	if keys == nil || !app.engine.ready.Load() {
-		return nil, errAdminNotReady
+		return nil, "", nil, errAdminNotReady
 	}
-	call := strings.TrimPrefix(r.URL.Path, adminPath)
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody(call)))
+	call = strings.TrimPrefix(r.URL.Path, adminPath)
+	body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody(call)))
 	if err != nil {
-		return nil, bodyProblem(err)
+		return nil, "", nil, bodyProblem(err)
 	}
 	if err := verifyAdmin(keys.ring, a.seen, r, body, a.now()); err != nil {
 		app.log.Warn("an admin call was refused", "error", err.Error(), "path", r.URL.Path)
-		return nil, err
+		return nil, "", nil, err
 	}
-	return app.operate(r.Context(), call, body, a.now())
+	return app, call, body, nil
 }
 
 func bodyProblem(err error) error {

@@ -116,27 +116,29 @@ func addAPIKey(o *operation, said addAPIKeyArguments) (any, error) {
 
 // listAPIKeys lists those of one account, or of all.
 func listAPIKeys(o *operation, said namedArguments) (any, error) {
-	of := make([]account.Account, 1)
-	var err error
-	if said.Account == "" {
-		of, err = o.engine.durable.ListAccounts(o.ctx)
-	} else {
-		of[0], err = o.find(said.Account)
+	list := apiKeyList{Keys: []apiKeyView{}}
+	add := func(page []account.Account) error {
+		for _, a := range page {
+			keys, err := o.engine.durable.APIKeysOf(o.ctx, a.ID)
+			if err != nil {
+				return err
+			}
+			for _, k := range keys {
+				list.Keys = append(list.Keys, apiKeyViewOf(k, a.Name, o.now))
+			}
+		}
+		return nil
 	}
+	if said.Account == "" {
+		err := o.eachPage(add)
+		return list, err
+	}
+	a, err := o.find(said.Account)
 	if err != nil {
 		return nil, err
 	}
-	list := apiKeyList{Keys: []apiKeyView{}}
-	for _, a := range of {
-		keys, err := o.engine.durable.APIKeysOf(o.ctx, a.ID)
-		if err != nil {
-			return nil, err
-		}
-		for _, k := range keys {
-			list.Keys = append(list.Keys, apiKeyViewOf(k, a.Name, o.now))
-		}
-	}
-	return list, nil
+	err = add([]account.Account{a})
+	return list, err
 }
 
 // rotateAPIKey gives a key another secret.

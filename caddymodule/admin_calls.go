@@ -14,11 +14,11 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/audit"
 )
 
-// adminCalls is every call there is, by its path below /sallyport/.
+// adminCalls is every call there is, by its path below /sallyport/, but for
+// adminLists.
 var adminCalls = map[string]adminCall{
 	"account/add":          changes(addAccount),
 	"account/set":          changes(setAccount),
-	"account/list":         reads(listAccounts),
 	"account/show":         reads(showAccount),
 	"account/disable":      changes(disableAccount),
 	"account/enable":       changes(enableAccount),
@@ -28,8 +28,6 @@ var adminCalls = map[string]adminCall{
 	callReset + "/check":   reads(checkResets),
 	"account/unlock":       changes(unlockAccount),
 	callImport:             changes(importAccounts),
-	"account/export":       changes(exportAccounts),
-	"session/list":         reads(listSessions),
 	"session/end":          changes(endSessions),
 	"trusted-browser/list": reads(listTrusted),
 	"trusted-browser/end":  changes(endTrusted),
@@ -104,30 +102,44 @@ type operation struct {
 
 // operate carries out a call whose signature was right.
 func (a *App) operate(ctx context.Context, name string, body []byte, now time.Time) (*adminAnswer, error) {
-	var said adminEnvelope
-	if err := decodeStrict(body, &said); err != nil {
+	o, arguments, err := a.operation(name, body, now)
+	if err != nil {
 		return nil, err
-	}
-	if !printable(said.Actor, maxActor) || said.Actor == "" || !printable(said.Reason, maxReason) {
-		return nil, refuseValue("actor and reason are one line of at most %d and %d characters", maxActor, maxReason)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), adminLife)
 	defer cancel()
-	o := &operation{ctx: ctx, app: a, engine: a.engine, call: name, actor: said.Actor, reason: said.Reason, now: now}
+	o.ctx = ctx
 	call, known := adminCalls[name]
 	if !known {
 		return nil, refuse(http.StatusNotFound, "there is no call %q: command and server are of different releases", name)
 	}
-	result, err := call(o, said.Arguments)
+	result, err := call(o, arguments)
 	if err != nil {
-		o.record(operatorRefused)
-		if problemOf(err).Status == http.StatusInternalServerError {
-			a.log.Error("an admin call failed", "call", name, "error", err.Error())
-		}
+		o.failed(err)
 		return nil, err
 	}
 	text, err := json.Marshal(result)
 	return &adminAnswer{Result: text, Warnings: o.warnings}, err
+}
+
+// operation reads a call's envelope.
+func (a *App) operation(name string, body []byte, now time.Time) (o *operation, arguments json.RawMessage, err error) {
+	var said adminEnvelope
+	if err := decodeStrict(body, &said); err != nil {
+		return nil, nil, err
+	}
+	if !printable(said.Actor, maxActor) || said.Actor == "" || !printable(said.Reason, maxReason) {
+		return nil, nil, refuseValue("actor and reason are one line of at most %d and %d characters", maxActor, maxReason)
+	}
+	return &operation{app: a, engine: a.engine, call: name, actor: said.Actor, reason: said.Reason, now: now}, said.Arguments, nil
+}
+
+// failed writes of a call that was refused, or failed.
+func (o *operation) failed(err error) {
+	o.record(operatorRefused)
+	if problemOf(err).Status == http.StatusInternalServerError {
+		o.app.log.Error("an admin call failed", "call", o.call, "error", err.Error())
+	}
 }
 
 // changes makes a call that writes audit events of its own.

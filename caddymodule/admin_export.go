@@ -10,15 +10,17 @@ type exportArguments struct {
 	WithHashes bool `json:"with_hashes,omitempty"`
 }
 
-// exportAccounts gives all accounts. With their hashes it is as secret as the
-// database; without second factors it is no backup.
-func exportAccounts(o *operation, said exportArguments) (any, error) {
-	all, err := o.engine.durable.ListAccounts(o.ctx)
-	if err != nil {
-		return nil, err
+// exportAccounts gives all accounts, by name. With their hashes it is as secret
+// as the database; without second factors it is no backup.
+func exportAccounts(o *operation, said exportArguments, l *listing) error {
+	l.event = func() audit.Event {
+		e := o.event(audit.AccountsExported, account.Account{})
+		if said.WithHashes {
+			e.Subject = "with password hashes"
+		}
+		return e
 	}
-	list := accountListView{Accounts: []accountView{}}
-	for _, a := range all {
+	view := func(a account.Account) accountView {
 		v := o.view(a)
 		// Whoever belongs to a provider has one from before at most, which opens
 		// nothing and cannot be imported. That of who said "This wasn't me" opens
@@ -26,12 +28,7 @@ func exportAccounts(o *operation, said exportArguments) (any, error) {
 		if said.WithHashes && a.Provider == "" && a.Locked.IsZero() {
 			v.PasswordHash = a.PasswordHash.Reveal()
 		}
-		list.Accounts = append(list.Accounts, v)
+		return v
 	}
-	e := o.event(audit.AccountsExported, account.Account{})
-	if said.WithHashes {
-		e.Subject = "with password hashes"
-	}
-	o.engine.Record(o.ctx, e)
-	return list, nil
+	return o.eachPage(func(page []account.Account) error { return o.sendViews(l, page, view) })
 }

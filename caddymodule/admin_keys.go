@@ -142,34 +142,40 @@ func (o *operation) needing(p keyring.Purpose, version uint32) (n int, err error
 	if p != keyring.Seal && p != keyring.Pepper && p != keyring.Lookup {
 		return 0, nil
 	}
-	all, err := o.engine.durable.ListAccounts(o.ctx)
+	err = o.eachPage(func(page []account.Account) error {
+		for _, a := range page {
+			of, err := o.neededBy(a.ID, p, version)
+			if err != nil {
+				return err
+			}
+			n += of
+		}
+		return nil
+	})
+	return n, err
+}
+
+// neededBy is needing for one account.
+func (o *operation) neededBy(id account.ID, p keyring.Purpose, version uint32) (n int, err error) {
+	factors, err := o.engine.durable.Factors(o.ctx, id)
 	if err != nil {
 		return 0, err
 	}
-	for _, a := range all {
-		factors, err := o.engine.durable.Factors(o.ctx, a.ID)
-		if err != nil {
-			return 0, err
-		}
-		for _, f := range factors {
-			if needsKey(f, p, version) {
-				n++
-			}
-		}
-		if p != keyring.Pepper {
-			continue
-		}
-		keys, err := o.engine.durable.APIKeysOf(o.ctx, a.ID)
-		if err != nil {
-			return 0, err
-		}
-		for _, k := range keys {
-			if k.Pepper == version || k.OldPepper == version && k.OldUntil.After(o.now) {
-				n++
-			}
+	for _, f := range factors {
+		if needsKey(f, p, version) {
+			n++
 		}
 	}
-	return n, nil
+	if p != keyring.Pepper {
+		return n, nil
+	}
+	keys, err := o.engine.durable.APIKeysOf(o.ctx, id)
+	for _, k := range keys {
+		if k.Pepper == version || k.OldPepper == version && k.OldUntil.After(o.now) {
+			n++
+		}
+	}
+	return n, err
 }
 
 // needsKey reports whether a second factor is lost without that key.

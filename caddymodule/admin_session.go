@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
@@ -24,11 +25,6 @@ type sessionView struct {
 	Hosts    []string  `json:"hosts"`
 }
 
-// sessionList is what `session list` tells.
-type sessionList struct {
-	Sessions []sessionView `json:"sessions"`
-}
-
 // endArguments name one session, or an account all of whose sessions end.
 type endArguments struct {
 	ID      string `json:"id,omitempty"`
@@ -40,31 +36,42 @@ type ended struct {
 	Ended int `json:"ended"`
 }
 
-// listSessions lists those of one account, or of all that ever signed in.
-func listSessions(o *operation, said namedArguments) (any, error) {
-	var of []account.Account
-	var err error
-	if said.Account == "" {
-		of, err = o.engine.durable.ListAccounts(o.ctx)
-	} else {
-		of = make([]account.Account, 1)
-		of[0], err = o.find(said.Account)
-	}
-	if err != nil {
-		return nil, err
-	}
-	list := sessionList{Sessions: []sessionView{}}
-	for _, a := range of {
-		if said.Account == "" && a.LastSignIn.IsZero() {
-			continue
-		}
-		own, err := o.sessionsOf(o.ctx, a)
+// listSessions lists those of one account, or of all that ever signed in: by
+// the account's name, each account's newest first.
+func listSessions(o *operation, said namedArguments, l *listing) error {
+	if said.Account != "" {
+		a, err := o.find(said.Account)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		list.Sessions = append(list.Sessions, own...)
+		return o.sendSessions(l, []account.Account{a})
 	}
-	return list, nil
+	return o.eachPage(func(page []account.Account) error {
+		return o.sendSessions(l, slices.DeleteFunc(page, func(a account.Account) bool { return a.LastSignIn.IsZero() }))
+	})
+}
+
+func (o *operation) sendSessions(l *listing, of []account.Account) error {
+	ids := make([]account.ID, len(of))
+	for i, a := range of {
+		ids[i] = a.ID
+	}
+	found, err := o.engine.short.SessionsOfAccounts(o.ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i, a := range of {
+		views, err := o.viewSessions(a, found[i])
+		if err != nil {
+			return err
+		}
+		for _, v := range views {
+			if err := l.send(v); err != nil {
+				return err
+			}
+		}
+	}
+	return l.flush()
 }
 
 func endSessions(o *operation, said endArguments) (any, error) {

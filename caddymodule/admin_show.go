@@ -10,32 +10,20 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
-// accountListView is what `account list` tells.
-type accountListView struct {
-	Accounts []accountView `json:"accounts"`
-}
-
-func listAccounts(o *operation, said listArguments) (any, error) {
-	list := o.engine.durable.ListAccounts
-	if said.Phone != "" {
-		hashes, err := o.lookups(said.Phone)
-		if err != nil {
-			return nil, err
-		}
-		list = func(ctx context.Context) ([]account.Account, error) {
-			return o.engine.durable.AccountsByLookup(ctx, hashes)
-		}
+// listAccounts lists those with a telephone number, or all, by name.
+func listAccounts(o *operation, said listArguments, l *listing) error {
+	if said.Phone == "" {
+		return o.eachPage(func(page []account.Account) error { return o.sendViews(l, page, o.view) })
 	}
-	return o.listOf(list)
-}
-
-func (o *operation) listOf(read func(context.Context) ([]account.Account, error)) (any, error) {
-	all, err := read(o.ctx)
-	list := accountListView{Accounts: []accountView{}}
-	for _, a := range all {
-		list.Accounts = append(list.Accounts, o.view(a))
+	hashes, err := o.lookups(said.Phone)
+	if err != nil {
+		return err
 	}
-	return list, err
+	found, err := o.engine.durable.AccountsByLookup(o.ctx, hashes)
+	if err != nil {
+		return err
+	}
+	return o.sendViews(l, found, o.view)
 }
 
 // lookups are the keyed hashes under which a number may be filed. A number
@@ -98,16 +86,21 @@ func showAccount(o *operation, said namedArguments) (any, error) {
 
 // sessionsOf lists the account's living sessions, newest first.
 func (o *operation) sessionsOf(ctx context.Context, a account.Account) ([]sessionView, error) {
-	list := []sessionView{}
 	all, err := o.engine.short.SessionsOf(ctx, a.ID)
-	if errors.Is(err, session.ErrDamaged) { // nobody can use such a session
+	return o.viewSessions(a, session.Listed{Sessions: all, Err: err})
+}
+
+// viewSessions are those of the account that live.
+func (o *operation) viewSessions(a account.Account, found session.Listed) ([]sessionView, error) {
+	list := []sessionView{}
+	if errors.Is(found.Err, session.ErrDamaged) { // nobody can use such a session
 		o.warn("sessions of " + a.Name + " are left out: one of their records does not decode")
 		return list, nil
 	}
-	if err != nil {
-		return nil, err
+	if found.Err != nil {
+		return nil, found.Err
 	}
-	for _, s := range all {
+	for _, s := range found.Sessions {
 		if !s.Alive(o.now, a.SessionsValidFrom) {
 			continue
 		}

@@ -15,23 +15,18 @@ func accountList(f *adminFlags) *cobra.Command {
 			if c.Flags().Changed("phone") && said.Phone == "" {
 				return usageError("--phone needs a number")
 			}
-			var list accountListView
-			if err := f.call(c, "account/list", said, &list); err != nil {
-				return err
-			}
-			return f.print(c, list, func(p *printer) {
-				var rows [][]string
-				for _, a := range list.Accounts {
-					rows = append(rows, []string{
-						a.Name, a.Email, a.DisplayName, strings.Join(a.Groups, " "), a.SignsInAt, a.state(), when(a.LastSignIn),
-					})
-				}
-				p.table("NAME,EMAIL,DISPLAY NAME,GROUPS,PROVIDER,STATE,LAST SIGN-IN", rows)
-			})
+			return f.list(c, "account/list", said, listSink(f, c, "accounts", accountHeading, accountView.row))
 		},
 	}
 	c.Flags().StringVar(&said.Phone, "phone", "", "only accounts that get codes at this number, with its country: \"+44 7700 900982\"")
 	return c
+}
+
+const accountHeading = "NAME,EMAIL,DISPLAY NAME,GROUPS,PROVIDER,STATE,LAST SIGN-IN"
+
+// row is the account under accountHeading.
+func (a accountView) row() []string {
+	return []string{a.Name, a.Email, a.DisplayName, strings.Join(a.Groups, " "), a.SignsInAt, a.state(), when(a.LastSignIn)}
 }
 
 // state says in a word whether somebody can sign in.
@@ -128,9 +123,14 @@ func (f factorView) label() string {
 func printSessions(p *printer, sessions []sessionView) {
 	var rows [][]string
 	for _, s := range sessions {
-		rows = append(rows, []string{
-			s.ID, s.Account, when(s.Created), when(s.LastUsed), s.Provider, s.Network, s.Browser, strings.Join(s.Hosts, " "),
-		})
+		rows = append(rows, s.row())
 	}
-	p.table("SESSION,ACCOUNT,SINCE,LAST USED,PROVIDER,NETWORK,BROWSER,HOSTS", rows)
+	p.table(sessionHeading, rows)
+}
+
+const sessionHeading = "SESSION,ACCOUNT,SINCE,LAST USED,PROVIDER,NETWORK,BROWSER,HOSTS"
+
+// row is the session under sessionHeading.
+func (s sessionView) row() []string {
+	return []string{s.ID, s.Account, when(s.Created), when(s.LastUsed), s.Provider, s.Network, s.Browser, strings.Join(s.Hosts, " ")}
 }

@@ -27,25 +27,9 @@ const maxAnswer = 64 << 20
 
 // call makes one call and reads its result. Warnings go to standard error.
 func (f *adminFlags) call(c *cobra.Command, name string, arguments, result any) error {
-	p, err := f.place()
+	p, response, err := f.send(c.Context(), name, arguments, callLife)
 	if err != nil {
 		return err
-	}
-	client, origin, err := adminClient(p.address)
-	if err != nil {
-		return err
-	}
-	request, err := f.request(p, origin, name, arguments)
-	if err != nil {
-		// Without a ring there may be no Sallyport either: say that first.
-		if running := reachable(client, origin); running != nil {
-			return notRunning(p.address, running)
-		}
-		return err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return notRunning(p.address, err)
 	}
 	defer response.Body.Close()
 	answer, err := readAnswer(p, response)
@@ -56,9 +40,40 @@ func (f *adminFlags) call(c *cobra.Command, name string, arguments, result any) 
 		c.PrintErrln("Warning:", harmless(w))
 	}
 	if err := json.Unmarshal(answer.Result, result); err != nil {
-		return refusedError("the answer of %s cannot be read: command and server are of different releases", p.address)
+		return differentReleases(p)
 	}
 	return nil
+}
+
+func differentReleases(p place) error {
+	return refusedError("the answer of %s cannot be read: command and server are of different releases", p.address)
+}
+
+// send makes one call, whose answer has to be read within life, 0 for no bound.
+func (f *adminFlags) send(ctx context.Context, name string, arguments any, life time.Duration) (place, *http.Response, error) {
+	p, err := f.place()
+	if err != nil {
+		return p, nil, err
+	}
+	client, origin, err := adminClient(p.address)
+	if err != nil {
+		return p, nil, err
+	}
+	client.Timeout = callLife
+	request, err := f.request(p, origin, name, arguments)
+	if err != nil {
+		// Without a ring there may be no Sallyport either: say that first.
+		if running := reachable(client, origin); running != nil {
+			return p, nil, notRunning(p.address, running)
+		}
+		return p, nil, err
+	}
+	client.Timeout = life
+	response, err := client.Do(request.WithContext(ctx))
+	if err != nil {
+		return p, nil, notRunning(p.address, err)
+	}
+	return p, response, nil
 }
 
 // request makes a signed call.
@@ -115,7 +130,7 @@ func adminClient(address string) (*http.Client, string, error) {
 	}}
 	// A signed call is for this address alone: no redirect takes it elsewhere.
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &http.Client{Transport: transport, Timeout: callLife, CheckRedirect: stay}, origin, nil
+	return &http.Client{Transport: transport, CheckRedirect: stay}, origin, nil
 }
 
 func reachable(client *http.Client, origin string) error {
@@ -132,9 +147,9 @@ func notRunning(address string, err error) error {
 
 // readAnswer tells a refusal from something that is no Sallyport at all.
 func readAnswer(p place, r *http.Response) (*adminAnswer, error) {
-	text, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer))
+	text, err := readText(p, r)
 	if err != nil {
-		return nil, refusedError("the answer of %s broke off: %w", p.address, err)
+		return nil, err
 	}
 	if r.StatusCode == http.StatusOK {
 		answer := new(adminAnswer)
@@ -142,16 +157,38 @@ func readAnswer(p place, r *http.Response) (*adminAnswer, error) {
 			return answer, nil
 		}
 	}
+	return nil, readRefusal(p, r, text)
+}
+
+func readText(p place, r *http.Response) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer))
+	if err != nil {
+		return nil, brokeOff(p, err)
+	}
+	return text, nil
+}
+
+func brokeOff(p place, err error) error {
+	return refusedError("the answer of %s broke off: %w", p.address, err)
+}
+
+// readRefusal is the error for an answer that is none to the call.
+func readRefusal(p place, r *http.Response, text []byte) error {
 	told := new(problem)
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/problem+json") || json.Unmarshal(text, told) != nil {
-		return nil, notRunning(p.address, fmt.Errorf("what answers there is not Sallyport (%s)", r.Status))
+		return notRunning(p.address, fmt.Errorf("what answers there is not Sallyport (%s)", r.Status))
 	}
+	return refusedBy(p, told)
+}
+
+// refusedBy is a problem that the server told.
+func refusedBy(p place, told *problem) error {
 	told.Detail = harmless(told.Detail) // whoever answered
 	switch told.Code {
 	case codeNoApp:
-		return nil, notRunning(p.address, told)
+		return notRunning(p.address, told)
 	case codeUnsigned:
-		return nil, refusedError("%w; signed with %s", told, p.keys)
+		return refusedError("%w; signed with %s", told, p.keys)
 	}
-	return nil, exitWith(exitRefused, told)
+	return exitWith(exitRefused, told)
 }

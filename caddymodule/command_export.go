@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,14 +24,11 @@ func accountExport(f *adminFlags) *cobra.Command {
 			if format == "csv" && f.json {
 				return usageError("--json and --format csv exclude each other")
 			}
-			var list accountListView
-			if err := f.call(c, "account/export", said, &list); err != nil {
-				return err
-			}
+			var to sink = &jsonSink[accountView]{c: c, name: "accounts"}
 			if format == "csv" {
-				return printCSV(c, list, said.WithHashes)
+				to = newCSVSink(c, said.WithHashes)
 			}
-			return printJSON(c, list)
+			return f.list(c, "account/export", said, to)
 		},
 	}
 	c.Flags().StringVar(&format, "format", "json", "json or csv")
@@ -38,25 +36,50 @@ func accountExport(f *adminFlags) *cobra.Command {
 	return c
 }
 
-// printCSV prints accounts as readCSV reads them.
-func printCSV(c *cobra.Command, list accountListView, withHashes bool) error {
+// csvSink prints accounts as readCSV reads them.
+type csvSink struct {
+	to      *csv.Writer
+	columns []string
+	some    bool
+}
+
+func newCSVSink(c *cobra.Command, withHashes bool) *csvSink {
 	columns := csvColumns
 	if !withHashes {
 		columns = slices.DeleteFunc(slices.Clone(columns), func(name string) bool { return name == "password_hash" })
 	}
-	w := csv.NewWriter(c.OutOrStdout())
-	if err := w.Write(columns); err != nil {
+	return &csvSink{to: csv.NewWriter(c.OutOrStdout()), columns: columns}
+}
+
+func (s *csvSink) item(text json.RawMessage) error {
+	var a accountView
+	if err := json.Unmarshal(text, &a); err != nil {
 		return err
 	}
-	for _, a := range list.Accounts {
-		cells := []string{a.Name, a.Email, a.DisplayName, strings.Join(a.Groups, ";"), a.Provider, strconv.FormatBool(a.Disabled), a.PasswordHash}
-		for i := range cells {
-			cells[i] = toCell(cells[i])
-		}
-		if err := w.Write(cells[:len(columns)]); err != nil {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	cells := []string{a.Name, a.Email, a.DisplayName, strings.Join(a.Groups, ";"), a.Provider, strconv.FormatBool(a.Disabled), a.PasswordHash}
+	for i := range cells {
+		cells[i] = toCell(cells[i])
+	}
+	return s.to.Write(cells[:len(s.columns)])
+}
+
+func (s *csvSink) begin() error {
+	if s.some {
+		return nil
+	}
+	s.some = true
+	return s.to.Write(s.columns)
+}
+
+func (s *csvSink) close(failed error) error {
+	if failed == nil {
+		if err := s.begin(); err != nil {
 			return err
 		}
 	}
-	w.Flush()
-	return w.Error()
+	s.to.Flush()
+	return s.to.Error()
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 	"unicode/utf16"
@@ -26,15 +25,22 @@ func (f *adminFlags) print(c *cobra.Command, result any, people func(*printer)) 
 }
 
 func printJSON(c *cobra.Command, result any) error {
+	text, err := jsonText(result, "")
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(c.OutOrStdout(), text)
+	return err
+}
+
+// jsonText is a value over several lines. All but the first begin with prefix.
+func jsonText(v any, prefix string) (string, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(result); err != nil {
-		return err
-	}
-	_, err := io.WriteString(c.OutOrStdout(), spelledOut(b.String()))
-	return err
+	e.SetIndent(prefix, "  ")
+	err := e.Encode(v)
+	return spelledOut(b.String()), err
 }
 
 // spelledOut is JSON with everything in it that is not to be seen as \u escapes
@@ -61,31 +67,19 @@ func spelledOut(text string) string {
 type printer struct{ b strings.Builder }
 
 func (p *printer) line(format string, args ...any) {
-	p.b.WriteString(harmless(fmt.Sprintf(format, args...)) + "\n")
+	p.b.WriteString(strings.TrimRight(harmless(fmt.Sprintf(format, args...)), " ") + "\n")
 }
 
 // table writes rows below a heading, in columns.
 func (p *printer) table(heading string, rows [][]string) {
-	t := tabwriter.NewWriter(&p.b, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(t, strings.Join(strings.Split(heading, ","), "\t"))
+	t := newTable(&p.b, heading)
 	for _, row := range rows {
-		for i, cell := range row {
-			if row[i] = harmless(cell); row[i] == "" {
-				row[i] = "-"
-			}
-		}
-		fmt.Fprintln(t, strings.Join(row, "\t"))
+		_ = t.add(row) // into memory
 	}
-	_ = t.Flush() // into memory
+	_ = t.flush()
 }
 
-func (p *printer) text() string {
-	lines := strings.Split(p.b.String(), "\n")
-	for i, l := range lines {
-		lines[i] = strings.TrimRight(l, " ")
-	}
-	return strings.Join(lines, "\n")
-}
+func (p *printer) text() string { return p.b.String() }
 
 // harmless puts a mark in place of everything that is not to be seen.
 func harmless(text string) string {

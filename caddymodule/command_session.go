@@ -21,11 +21,7 @@ func sessionListCommand(f *adminFlags) *cobra.Command {
 			if len(args) > 0 {
 				of.Account = args[0]
 			}
-			var list sessionList
-			if err := f.call(c, "session/list", of, &list); err != nil {
-				return err
-			}
-			return f.print(c, list, func(p *printer) { printSessions(p, list.Sessions) })
+			return f.list(c, "session/list", of, listSink(f, c, "sessions", sessionHeading, sessionView.row))
 		},
 	}
 }

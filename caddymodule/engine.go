@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/assertion"
 	"github.com/sallyport-auth/sallyport/internal/audit"
 	"github.com/sallyport-auth/sallyport/internal/keyring"
@@ -46,6 +47,7 @@ type shortStore interface {
 	login.Limiter
 	login.Tickets
 	login.Once
+	SessionsOfAccounts(ctx context.Context, ids []account.ID) ([]session.Listed, error)
 	Watch(session.Listener) (stop func())
 	PublishNode(ctx context.Context, id string, n session.Node, ttl time.Duration) error
 	Nodes(ctx context.Context, now time.Time) ([]session.Node, error)

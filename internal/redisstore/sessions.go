@@ -1,11 +1,9 @@
 package redisstore
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -158,74 +156,6 @@ func (s *Store) EndSession(ctx context.Context, id session.ID) error {
 	// SessionsOf does that too.
 	_ = s.unlist(ctx, account.ID(owner), id)
 	return nil
-}
-
-// SessionsOf implements login.Sessions. One session that cannot be read makes
-// the whole list an error: a list with a hole would hide a sign-in.
-func (s *Store) SessionsOf(ctx context.Context, id account.ID) ([]session.Session, error) {
-	const doing = "listing sessions in redis"
-	if !plainID(id) {
-		return nil, nil
-	}
-	var members []redis.Z
-	err := s.call(ctx, doing, again, func(ctx context.Context) (err error) {
-		members, err = s.rdb.ZRangeWithScores(ctx, s.keys.sessionsOf(id), 0, -1).Result()
-		return err
-	})
-	if err != nil || len(members) == 0 {
-		return nil, err
-	}
-	ids := make([]session.ID, len(members))
-	for i, m := range members {
-		member, _ := m.Member.(string)
-		ids[i] = session.ID(member)
-	}
-	answers, err := s.ask(ctx, doing, ids...)
-	if err != nil {
-		return nil, err
-	}
-	return s.listed(ctx, doing, id, members, answers)
-}
-
-// listed decodes the records of an index, newest first, and removes lines of
-// sessions that ended.
-func (s *Store) listed(ctx context.Context, doing string, owner account.ID,
-	members []redis.Z, answers []answer,
-) ([]session.Session, error) {
-	var list []session.Session
-	var dead []session.ID
-	for i, m := range members {
-		v, err := s.readSession(doing, answers[i])
-		switch {
-		case err == session.ErrNotFound:
-			if s.now().Sub(time.UnixMicro(int64(m.Score))) > settling {
-				dead = append(dead, answers[i].id)
-			}
-		case err != nil:
-			return nil, err
-		case v.Account != owner:
-			return nil, damaged(doing, "session %s is listed under another account", v.ID)
-		default:
-			list = append(list, v)
-		}
-	}
-	if len(dead) > 0 {
-		_ = s.unlist(ctx, owner, dead...) // next time, then
-	}
-	slices.SortStableFunc(list, func(a, b session.Session) int {
-		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.ID, b.ID))
-	})
-	return list, nil
-}
-
-func (s *Store) unlist(ctx context.Context, owner account.ID, ids ...session.ID) error {
-	members := make([]any, len(ids))
-	for i, id := range ids {
-		members[i] = string(id)
-	}
-	return s.call(ctx, "tidying up sessions in redis", again, func(ctx context.Context) error {
-		return s.rdb.ZRem(ctx, s.keys.sessionsOf(owner), members...).Err()
-	})
 }
 
 // AccountChanged implements login.Sessions. Like EndSession it tells this

@@ -33,6 +33,13 @@ type Found struct {
 	Err     error
 }
 
+// Listed is what a store has of one account's sessions, newest first: ErrDamaged
+// where one of their records cannot be ours.
+type Listed struct {
+	Sessions []Session
+	Err      error
+}
+
 // Accounts is what reading a session needs of the durable store.
 type Accounts interface {
 	Account(ctx context.Context, id account.ID) (account.Account, error)

@@ -15,7 +15,10 @@ const selectAccount = `SELECT a.id, a.name, a.email, a.display_name, a.group_nam
 	a.generation, a.sessions_valid_from, a.created, a.last_sign_in, a.last_method, a.enrol_by_link, a.locked, a.language
 	FROM accounts a `
 
-const selectAccountByID = selectAccount + `WHERE a.id = $1`
+const (
+	selectAccountByID   = selectAccount + `WHERE a.id = $1`
+	selectAccountsAfter = selectAccount + `WHERE a.name > $1 ORDER BY a.name LIMIT $2`
+)
 
 func selectAccountsByID(n int) string { return selectAccount + `WHERE a.id IN (` + places(1, n) + `)` }
 
@@ -85,20 +88,22 @@ func (s *Store) AccountsOfIDs(ctx context.Context, ids []account.ID) (map[accoun
 	return found, err
 }
 
-// ListAccounts returns all accounts by name.
-func (s *Store) ListAccounts(ctx context.Context) (all []account.Account, err error) {
+// AccountsAfter returns at most limit accounts by name, from the first whose
+// name is greater than after: "" gives the first page, the last name of a page
+// the next one. Names are compared byte by byte, by their index.
+func (s *Store) AccountsAfter(ctx context.Context, after string, limit int) (page []account.Account, err error) {
 	err = s.db.view(ctx, "listing accounts", func(ctx context.Context, q querier) error {
-		all = nil
+		page = nil
 		return each(ctx, q, func(rows *sql.Rows) error {
 			a, err := scanAccount(rows)
-			all = append(all, a)
+			page = append(page, a)
 			return err
-		}, selectAccount+`ORDER BY a.name`)
+		}, selectAccountsAfter, after, limit)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return all, nil
+	return page, nil
 }
 
 // Empty reports whether no account was ever made here.

@@ -23,21 +23,33 @@ func selectLiveSessions(n int) string {
 	return selectSession + `WHERE s.expires > $1 AND s.id IN (` + places(2, n) + `)`
 }
 
+// selectSessionsOfMany asks for sessions of n accounts. Those of one account
+// come one after the other, as selectSessionsOf orders them.
+func selectSessionsOfMany(n int) string {
+	return selectSession + `WHERE s.expires > $1 AND s.account IN (` + places(2, n) + `) ORDER BY s.account, s.created DESC, s.seq DESC`
+}
+
 // scanSession refuses a record whose content is not what its row is for: a
 // session with another person's account would sign in as that person. The last
 // use is what the file has of it.
 func scanSession(r row) (session.Session, error) {
+	s, _, err := scanOwned(r)
+	return s, err
+}
+
+// scanOwned is scanSession that also tells whose row it is, where that can be
+// read, when the record cannot.
+func scanOwned(r row) (_ session.Session, owner account.ID, err error) {
 	var id session.ID
-	var owner account.ID
 	var record string
 	var packed sql.Null[string]
 	var used time.Time
-	err := r.Scan(&id, &owner, &record, &packed, stamp{&used})
+	err = r.Scan(&id, &owner, &record, &packed, stamp{&used})
 	if errors.Is(err, sql.ErrNoRows) {
-		return session.Session{}, refuse(session.ErrNotFound)
+		return session.Session{}, owner, refuse(session.ErrNotFound)
 	}
 	if err != nil {
-		return session.Session{}, err
+		return session.Session{}, owner, err
 	}
 	var s session.Session
 	if packed.Valid {
@@ -46,7 +58,7 @@ func scanSession(r row) (session.Session, error) {
 		s, err = olderSession(id, owner, record)
 	}
 	s.LastUsed = used
-	return s, err
+	return s, owner, err
 }
 
 // olderSession reads what a release wrote that did not pack sessions.
@@ -172,4 +184,38 @@ func (e *Embedded) SessionsOf(ctx context.Context, id account.ID) (all []session
 		return nil, err
 	}
 	return all, nil
+}
+
+// SessionsOfAccounts is SessionsOf for several accounts by one statement: what
+// it finds of an account is at the account's place. The accounts are different.
+func (e *Embedded) SessionsOfAccounts(ctx context.Context, ids []account.ID) ([]session.Listed, error) {
+	found := make([]session.Listed, len(ids))
+	if len(ids) == 0 {
+		return found, nil
+	}
+	place := map[account.ID]int{}
+	for i, id := range ids {
+		place[id] = i
+	}
+	pending := e.activity.all()
+	err := e.db.view(ctx, "listing sessions", func(ctx context.Context, q querier) error {
+		clear(found)
+		return each(ctx, q, func(rows *sql.Rows) error {
+			s, owner, err := scanOwned(rows)
+			to := &found[place[owner]]
+			switch {
+			case errors.Is(err, session.ErrDamaged):
+				*to = session.Listed{Err: outcome("listing sessions", err)}
+			case err != nil:
+				return err
+			case to.Err == nil:
+				to.Sessions = append(to.Sessions, pending[s.ID].over(s))
+			}
+			return nil
+		}, selectSessionsOfMany(len(ids)), append([]any{micros(e.now())}, anys(ids)...)...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
 }

@@ -327,7 +327,7 @@ func (d damage) denies(t *testing.T, s *Store, id account.ID, set string) {
 	if d.table == "accounts" {
 		_, err = s.Account(t.Context(), id)
 		wantCorrupt(t, what, err)
-		_, err = s.ListAccounts(t.Context())
+		_, err = s.AccountsAfter(t.Context(), "", 10)
 		wantCorrupt(t, what, err)
 		_, err = s.AccountsByLookup(t.Context(), [][]byte{[]byte("number")})
 		wantCorrupt(t, what, err)

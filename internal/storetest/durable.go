@@ -31,7 +31,7 @@ type DurableStore interface {
 	audit.Writer
 
 	CreateAccount(ctx context.Context, a account.Account, events ...audit.Event) error
-	ListAccounts(ctx context.Context) ([]account.Account, error)
+	AccountsAfter(ctx context.Context, after string, limit int) ([]account.Account, error)
 	AccountsByLookup(ctx context.Context, hashes [][]byte) ([]account.Account, error)
 	DeleteAccount(ctx context.Context, id account.ID, events ...audit.Event) error
 	CreateLink(ctx context.Context, l account.Link, events ...audit.Event) error

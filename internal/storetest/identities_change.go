@@ -34,7 +34,7 @@ func identityParallelCreate(t *testing.T, s Durable) {
 		return s.CreateWithIdentity(ctx, id, all[i], event(audit.AccountMadeBySSO, all[i].ID))
 	}))
 	wantIdentity(t, s, id, all[won].ID)
-	list, err := s.ListAccounts(ctx)
+	list, err := s.AccountsAfter(ctx, "", len(all))
 	must(t, err)
 	if len(list) != 1 {
 		t.Fatalf("%d accounts", len(list))

@@ -179,7 +179,7 @@ func newOwner(t *testing.T, as standing) *owner {
 		id, state := s.atProvider(o.b, portalURL+"/")
 		o.b.NoRefresh = false
 		want(t, o.b.Open(s.posted(s.good(idp, id), state).Header.Get("Location")), http.StatusOK)
-		all, err := s.Durable.ListAccounts(ctx)
+		all, err := s.Durable.AccountsAfter(ctx, "", 2)
 		s.Must(err)
 		o.id = all[0].ID // the only one
 	} else {
