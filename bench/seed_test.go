@@ -125,7 +125,7 @@ func (p population) seedAccounts(ctx context.Context, dir string) (*keyring.Ring
 				ID: account.ID(login.NewID()), Name: nameOf(i),
 				Email: nameOf(i) + "@example.com", DisplayName: fmt.Sprintf("Person Number %d", i),
 				Groups:       []string{"everyone", "staff", fmt.Sprintf("site-%d", i%7), fmt.Sprintf("team-%d", i%211), fmt.Sprintf("project-%d", i%1009)},
-				PasswordHash: secret.New(hash), PasswordChanged: now, Created: now,
+				PasswordHash: secret.New(hash), PasswordChanged: now, Created: now, LastSignIn: now,
 			})
 		}
 		if _, err := store.CreateAccounts(ctx, batch); err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/login"
 	"github.com/sallyport-auth/sallyport/internal/session"
 	"github.com/sallyport-auth/sallyport/internal/testtools"
@@ -26,16 +27,20 @@ func calls(s *Store) map[string]func(context.Context) error {
 	v.ID = "sid"
 	ticket := session.Ticket{Expires: now.Add(time.Minute)}
 	return map[string]func(context.Context) error{
-		"CreateFlow":     func(ctx context.Context) error { return s.CreateFlow(ctx, f) },
-		"Flow":           func(ctx context.Context) error { _, err := s.Flow(ctx, f.Browser, f.ID, now); return err },
-		"SaveFlow":       func(ctx context.Context) error { _, err := s.SaveFlow(ctx, f); return err },
-		"DeleteFlow":     func(ctx context.Context) error { return s.DeleteFlow(ctx, f.Browser, f.ID) },
-		"FlowsOf":        func(ctx context.Context) error { _, err := s.FlowsOf(ctx, f.Browser, now); return err },
-		"CreateSession":  func(ctx context.Context) error { return s.CreateSession(ctx, v) },
-		"Session":        func(ctx context.Context) error { _, err := s.Session(ctx, v.ID); return err },
-		"SetToken":       func(ctx context.Context) error { return s.SetToken(ctx, v.ID, v.Tokens[0]) },
-		"EndSession":     func(ctx context.Context) error { return s.EndSession(ctx, v.ID) },
-		"SessionsOf":     func(ctx context.Context) error { _, err := s.SessionsOf(ctx, v.Account); return err },
+		"CreateFlow":    func(ctx context.Context) error { return s.CreateFlow(ctx, f) },
+		"Flow":          func(ctx context.Context) error { _, err := s.Flow(ctx, f.Browser, f.ID, now); return err },
+		"SaveFlow":      func(ctx context.Context) error { _, err := s.SaveFlow(ctx, f); return err },
+		"DeleteFlow":    func(ctx context.Context) error { return s.DeleteFlow(ctx, f.Browser, f.ID) },
+		"FlowsOf":       func(ctx context.Context) error { _, err := s.FlowsOf(ctx, f.Browser, now); return err },
+		"CreateSession": func(ctx context.Context) error { return s.CreateSession(ctx, v) },
+		"Session":       func(ctx context.Context) error { _, err := s.Session(ctx, v.ID); return err },
+		"SetToken":      func(ctx context.Context) error { return s.SetToken(ctx, v.ID, v.Tokens[0]) },
+		"EndSession":    func(ctx context.Context) error { return s.EndSession(ctx, v.ID) },
+		"SessionsOf":    func(ctx context.Context) error { _, err := s.SessionsOf(ctx, v.Account); return err },
+		"SessionsOfMany": func(ctx context.Context) error {
+			_, err := s.SessionsOfAccounts(ctx, []account.ID{v.Account, "bob"})
+			return err
+		},
 		"AccountChanged": func(ctx context.Context) error { return s.AccountChanged(ctx, v.Account) },
 		"Touch":          func(ctx context.Context) error { return s.Touch(ctx, v.ID, now, time.Hour) },
 		"Take":           func(ctx context.Context) error { _, err := s.Take(ctx, "key", factorLimit, now); return err },

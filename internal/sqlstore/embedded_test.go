@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/login"
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
@@ -205,6 +206,12 @@ func TestCorruptRecordsDeny(t *testing.T) {
 		wantCorrupt(t, "SessionsOfIDs of "+what, err)
 		_, err = e.SessionsOf(ctx, "alice")
 		wantCorrupt(t, "SessionsOf of "+what, err)
+		listed, err := e.SessionsOfAccounts(ctx, []account.ID{"alice", "bob"}) // bob has none
+		must(t, err)
+		wantCorrupt(t, "SessionsOfAccounts of "+what, listed[0].Err)
+		if len(listed[0].Sessions) != 0 || listed[1].Err != nil {
+			t.Errorf("SessionsOfAccounts of %s: %+v", what, listed)
+		}
 		wantCorrupt(t, "SetToken of "+what, e.SetToken(ctx, "sid", session.Token{Host: "h"}))
 	}
 	db := writer(t, e.db)

@@ -106,11 +106,16 @@ func (c *notedConn) CheckNamedValue(v *driver.NamedValue) error {
 // index.
 func TestAccountIsReadByOneIndexedStatement(t *testing.T) {
 	t.Parallel()
-	test := func(s *Store, connector driver.Connector, index string) func(*testing.T) {
+	test := func(s *Store, connector driver.Connector, index, names string) func(*testing.T) {
 		return func(t *testing.T) {
 			fill(t, s)
 			byIndex(t, plan(t, s, selectAccountByID, "a7"), index)
 			byIndex(t, plan(t, s, selectAccountsByID(3), "a7", "a8", "a9"), index)
+			page := plan(t, s, selectAccountsAfter, "a4", 10) // a page needs no sorting
+			byIndex(t, page, names)
+			if strings.Contains(page, "Sort") || strings.Contains(page, "TEMP B-TREE") {
+				t.Errorf("sorted:\n%s", page)
+			}
 			p, err := s.db.open(t.Context())
 			must(t, err)
 			must(t, p.read.Close())
@@ -131,11 +136,11 @@ func TestAccountIsReadByOneIndexedStatement(t *testing.T) {
 	file, path := openFile(t)
 	sqlite, err := sqliteConnector(path, "_query_only=1")
 	must(t, err)
-	t.Run("SQLite", test(file, sqlite, "sqlite_autoindex_accounts_1"))
+	t.Run("SQLite", test(file, sqlite, "sqlite_autoindex_accounts_1", "sqlite_autoindex_accounts_2"))
 	server, dsn := openServer(t)
 	config, err := pgx.ParseConfig(dsn)
 	must(t, err)
-	t.Run("PostgreSQL", test(server, stdlib.GetConnector(*config), "accounts_pkey"))
+	t.Run("PostgreSQL", test(server, stdlib.GetConnector(*config), "accounts_pkey", "accounts_name_key"))
 }
 
 // byIndex wants a plan to go by an index, and through no whole table.
@@ -172,6 +177,7 @@ func TestSessionsAreReadByTheirIndexes(t *testing.T) {
 	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+selectLiveSession, "s7", at), "sqlite_autoindex_sessions_1", "sqlite_autoindex_activity_1")
 	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+selectLiveSessions(2), at, "s7", "s8"), "sqlite_autoindex_sessions_1", "sqlite_autoindex_activity_1")
 	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+selectSessionsOf, "a7", at), "sessions_account", "sqlite_autoindex_activity_1")
+	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+selectSessionsOfMany(2), at, "a7", "a8"), "sessions_account", "sqlite_autoindex_activity_1")
 	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+deleteSession, "s7"), "sqlite_autoindex_sessions_1")
 	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+deleteActivity, "s7"), "sqlite_autoindex_activity_1")
 	for _, table := range purged {

@@ -39,6 +39,7 @@ func Sessions(t *testing.T, open func(t *testing.T) login.Sessions) {
 		"ListIsNewestFirstAndTheOwners":  sessionList,
 		"ListIsExactUnderParallelChange": sessionListExact,
 		"SeveralAreReadAtOnce":           sessionsOfIDs,
+		"SeveralAccountsAreListedAtOnce": sessionsOfAccounts,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,9 +1,11 @@
 package storetest
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/login"
 	"github.com/sallyport-auth/sallyport/internal/session"
 )
@@ -46,6 +48,44 @@ func sessionsOfIDs(t *testing.T, l login.Sessions) {
 		wantEqual(t, found[i].Session, want)
 	}
 	none, err := s.SessionsOfIDs(ctx, nil)
+	must(t, err)
+	if len(none) != 0 {
+		t.Errorf("%d for none", len(none))
+	}
+}
+
+// sessionsOfAccounts lists what one list after the other does, also of accounts
+// that have none or very many.
+func sessionsOfAccounts(t *testing.T, s login.Sessions) {
+	ctx, now := deadline(t), start()
+	many := s.(interface {
+		SessionsOfAccounts(ctx context.Context, ids []account.ID) ([]session.Listed, error)
+	})
+	var ids []account.ID
+	for _, n := range []int{3, 0, 250, 1} {
+		id := newAccountID()
+		ids = append(ids, id)
+		for i := range n {
+			must(t, s.CreateSession(ctx, newSession(id, now.Add(time.Duration(i)*time.Second))))
+		}
+	}
+	must(t, s.CreateSession(ctx, newSession(newAccountID(), now))) // nobody asks for it
+	three, err := s.SessionsOf(ctx, ids[0])
+	must(t, err)
+	must(t, s.(session.Activity).Touch(ctx, three[1].ID, now.Add(time.Minute), time.Hour))
+	found, err := many.SessionsOfAccounts(ctx, ids)
+	must(t, err)
+	var want []session.Listed
+	for _, id := range ids {
+		all, err := s.SessionsOf(ctx, id)
+		must(t, err)
+		want = append(want, session.Listed{Sessions: all})
+	}
+	if n := len(found[2].Sessions); n != 250 || found[0].Sessions[1].LastUsed.IsZero() {
+		t.Errorf("%d of 250, %+v", n, found[0])
+	}
+	wantEqual(t, found, want)
+	none, err := many.SessionsOfAccounts(ctx, nil)
 	must(t, err)
 	if len(none) != 0 {
 		t.Errorf("%d for none", len(none))
