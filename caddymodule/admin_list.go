@@ -86,6 +86,7 @@ func (a *App) list(w http.ResponseWriter, r *http.Request, do adminList, name st
 	l.event = func() audit.Event { return o.event(operatorRead, o.about) }
 	// Caddy's time for reading a call would end this one's context.
 	_ = l.control.SetReadDeadline(time.Time{})
+	defer func() { _ = l.control.SetWriteDeadline(time.Time{}) }() // the connection may serve others
 	err = do(o, arguments, l)
 	if err == nil {
 		err = l.end(listLine{End: true})

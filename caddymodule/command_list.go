@@ -31,10 +31,10 @@ type sink interface {
 func (f *adminFlags) list(c *cobra.Command, name string, arguments any, to sink) error {
 	ctx, cancel := context.WithCancelCause(c.Context())
 	defer cancel(nil)
-	// The whole may take any time, but each read has the time of a call.
+	// The whole may take any time, but each wait has the time of a call.
 	patience := time.AfterFunc(callLife, func() { cancel(errors.New("no answer for " + callLife.String())) })
-	defer patience.Stop()
 	p, response, err := f.send(ctx, name, arguments, 0)
+	patience.Stop()
 	if err != nil {
 		return err
 	}
@@ -46,23 +46,25 @@ func (f *adminFlags) list(c *cobra.Command, name string, arguments any, to sink)
 		}
 		return readRefusal(p, response, text)
 	}
-	err = readList(c, p, patientReader{response.Body, patience}, to)
+	err = readList(c, p, patientReader{response.Body, patience, callLife}, to)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = brokeOff(p, cause)
 	}
 	return errors.Join(err, to.close(err))
 }
 
-// patientReader puts off a timer whenever something arrives.
+// patientReader has a timer run while it waits for something to arrive, and
+// only then: whoever reads in a pager may take their time.
 type patientReader struct {
 	from  io.Reader
 	timer *time.Timer
+	life  time.Duration
 }
 
 func (r patientReader) Read(b []byte) (int, error) {
-	n, err := r.from.Read(b)
-	r.timer.Reset(callLife)
-	return n, err
+	r.timer.Reset(r.life)
+	defer r.timer.Stop()
+	return r.from.Read(b)
 }
 
 func readList(c *cobra.Command, p place, from io.Reader, to sink) error {

@@ -297,3 +297,32 @@ func TestListThatIsCutShortIsAnError(t *testing.T) {
 		_ = server.Close()
 	}
 }
+
+// A wait for the node is bounded; a pause of whoever reads is not.
+func TestPauseOfTheReaderEndsNoList(t *testing.T) {
+	t.Parallel()
+	const life = 200 * time.Millisecond
+	out := make(chan struct{})
+	timer := time.AfterFunc(time.Hour, func() { close(out) })
+	from, to := io.Pipe()
+	r := patientReader{from, timer, life}
+	go io.WriteString(to, "ab") //nolint:errcheck // both bytes are read below
+	for range 2 {
+		if _, err := io.ReadFull(r, make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * life)
+	}
+	select {
+	case <-out:
+		t.Fatal("it ran out while nobody read")
+	default:
+	}
+	go r.Read(make([]byte, 1)) //nolint:errcheck // nothing comes
+	select {
+	case <-out:
+	case <-time.After(10 * time.Second):
+		t.Error("it waits for ever")
+	}
+	_ = to.Close()
+}
