@@ -3,13 +3,16 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/session"
 	"github.com/sallyport-auth/sallyport/internal/testtools"
 )
@@ -142,4 +145,42 @@ func TestCostOfASessionDoesNotDependOnAllOthers(t *testing.T) {
 		}
 		f.reset()
 	}
+}
+
+// A page of a long list costs one round trip for its accounts and one for each
+// 200 of their sessions, and answers stay small.
+func TestSessionsOfManyAccountsTakeFewRoundTrips(t *testing.T) {
+	t.Parallel()
+	s, f, _ := counted(t)
+	ctx := context.Background()
+	const accounts, pages, n = 2_000, 10, 10_000
+	owners := make([]account.ID, accounts)
+	for i := range owners {
+		owners[i] = account.ID(fmt.Sprintf("a%d", i))
+	}
+	for i := range n {
+		must(t, s.CreateSession(ctx, aSession(owners[i%accounts])))
+	}
+	f.reset()
+	seen := map[session.ID]bool{}
+	for page := range slices.Chunk(owners, accounts/pages) {
+		found, err := s.SessionsOfAccounts(ctx, page)
+		must(t, err)
+		f.want(t, "a page of 200 accounts with five sessions each", 1+5, 200+2*1000)
+		for i, l := range found {
+			must(t, l.Err)
+			for _, v := range l.Sessions {
+				if v.Account != page[i] || seen[v.ID] {
+					t.Fatalf("%s of %s at the place of %s", v.ID, v.Account, page[i])
+				}
+				seen[v.ID] = true
+			}
+		}
+	}
+	if len(seen) != n {
+		t.Errorf("%d of %d", len(seen), n)
+	}
+	_, err := s.SessionsOfAccounts(ctx, nil)
+	must(t, err)
+	f.want(t, "no accounts", 0, 0)
 }
