@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"time"
 
@@ -43,6 +44,9 @@ func (f *adminFlags) list(c *cobra.Command, name string, arguments any, to sink)
 		text, err := readText(p, response)
 		if err != nil {
 			return err
+		}
+		if response.StatusCode == http.StatusOK && json.Valid(text) {
+			return differentReleases(p)
 		}
 		return readRefusal(p, response, text)
 	}
