@@ -33,23 +33,27 @@ func selectSessionsOfMany(n int) string {
 // session with another person's account would sign in as that person. The last
 // use is what the file has of it.
 func scanSession(r row) (session.Session, error) {
-	s, _, err := scanOwned(r)
-	return s, err
+	found, err := scanFound(r)
+	if err == nil {
+		err = found.Err
+	}
+	return found.Session, err
 }
 
-// scanOwned is scanSession that also tells whose row it is, where that can be
-// read, when the record cannot.
-func scanOwned(r row) (_ session.Session, owner account.ID, err error) {
+// scanFound is scanSession where a record that is not what its row is for is
+// Found.Err; the session is then the row's id and account alone.
+func scanFound(r row) (session.Found, error) {
 	var id session.ID
+	var owner account.ID
 	var record string
 	var packed sql.Null[string]
 	var used time.Time
-	err = r.Scan(&id, &owner, &record, &packed, stamp{&used})
+	err := r.Scan(&id, &owner, &record, &packed, stamp{&used})
 	if errors.Is(err, sql.ErrNoRows) {
-		return session.Session{}, owner, refuse(session.ErrNotFound)
+		return session.Found{}, refuse(session.ErrNotFound)
 	}
 	if err != nil {
-		return session.Session{}, owner, err
+		return session.Found{}, err
 	}
 	var s session.Session
 	if packed.Valid {
@@ -57,8 +61,11 @@ func scanOwned(r row) (_ session.Session, owner account.ID, err error) {
 	} else {
 		s, err = olderSession(id, owner, record)
 	}
+	if errors.Is(err, session.ErrDamaged) {
+		return session.Found{Session: session.Session{ID: id, Account: owner}, Err: err}, nil
+	}
 	s.LastUsed = used
-	return s, owner, err
+	return session.Found{Session: s}, err
 }
 
 // olderSession reads what a release wrote that did not pack sessions.
@@ -102,18 +109,23 @@ func (e *Embedded) SessionsOfIDs(ctx context.Context, ids []session.ID) ([]sessi
 		pending[i] = e.activity.of(id)
 	}
 	values := filled(ids)
-	err := e.db.view(ctx, "reading sessions", func(ctx context.Context, q querier) error {
-		rows := map[session.ID]session.Session{}
+	const doing = "reading sessions"
+	err := e.db.view(ctx, doing, func(ctx context.Context, q querier) error {
+		rows := map[session.ID]session.Found{}
 		err := each(ctx, q, func(r *sql.Rows) error {
-			s, err := scanSession(r)
-			rows[s.ID] = s
+			f, err := scanFound(r)
+			rows[f.Session.ID] = f
 			return err
 		}, selectLiveSessions(len(values)), append([]any{micros(e.now())}, values...)...)
 		for i, id := range ids {
-			s, ok := rows[id]
-			if found[i] = (session.Found{Session: pending[i].over(s)}); !ok {
-				found[i].Err = session.ErrNotFound
+			f, ok := rows[id]
+			if !ok {
+				f.Err = session.ErrNotFound
+			} else {
+				f.Err = outcome(doing, f.Err)
 			}
+			f.Session = pending[i].over(f.Session)
+			found[i] = f
 		}
 		return err
 	})
@@ -198,16 +210,18 @@ func (e *Embedded) SessionsOfAccounts(ctx context.Context, ids []account.ID) ([]
 		place[id] = i
 	}
 	pending := e.activity.all()
-	err := e.db.view(ctx, "listing sessions", func(ctx context.Context, q querier) error {
+	const doing = "listing sessions"
+	err := e.db.view(ctx, doing, func(ctx context.Context, q querier) error {
 		clear(found)
 		return each(ctx, q, func(rows *sql.Rows) error {
-			s, owner, err := scanOwned(rows)
-			to := &found[place[owner]]
-			switch {
-			case errors.Is(err, session.ErrDamaged):
-				*to = session.Listed{Err: outcome("listing sessions", err)}
-			case err != nil:
+			f, err := scanFound(rows)
+			if err != nil {
 				return err
+			}
+			to, s := &found[place[f.Session.Account]], f.Session
+			switch {
+			case f.Err != nil:
+				*to = session.Listed{Err: outcome(doing, f.Err)}
 			case to.Err == nil:
 				to.Sessions = append(to.Sessions, pending[s.ID].over(s))
 			}

@@ -190,6 +190,9 @@ func TestCorruptRecordsDeny(t *testing.T) {
 	ctx, now := t.Context(), time.Now().Truncate(time.Second)
 	must(t, e.CreateFlow(ctx, flowAt(now)))
 	must(t, e.CreateSession(ctx, sessionAt(now)))
+	beside := sessionAt(now)
+	beside.ID, beside.Account = "good", "carol"
+	must(t, e.CreateSession(ctx, beside))
 	other := sessionAt(now)
 	other.Account = "bob"
 	othersSession, err := encode(other)
@@ -202,8 +205,12 @@ func TestCorruptRecordsDeny(t *testing.T) {
 		t.Helper()
 		_, err := e.Session(ctx, "sid")
 		wantCorrupt(t, "Session of "+what, err)
-		_, err = e.SessionsOfIDs(ctx, []session.ID{"sid"})
-		wantCorrupt(t, "SessionsOfIDs of "+what, err)
+		found, err := e.SessionsOfIDs(ctx, []session.ID{"good", "sid"})
+		must(t, err)
+		wantCorrupt(t, "SessionsOfIDs of "+what, found[1].Err)
+		if found[0].Err != nil || found[0].Session.Account != "carol" {
+			t.Errorf("beside %s: %+v", what, found[0])
+		}
 		_, err = e.SessionsOf(ctx, "alice")
 		wantCorrupt(t, "SessionsOf of "+what, err)
 		listed, err := e.SessionsOfAccounts(ctx, []account.ID{"alice", "bob"}) // bob has none
@@ -222,11 +229,11 @@ func TestCorruptRecordsDeny(t *testing.T) {
 		"another's session": session.Pack(other), "another session": session.Pack(moved), "no bytes": {}, "JSON": []byte(othersSession),
 		"half a session": good[:len(good)/2], "a session and more": append(slices.Clone(good), 0), "a part of one": []byte(session.PackRecord(sessionAt(now))),
 	} {
-		_, err := db.Exec(`UPDATE sessions SET packed = $1`, record)
+		_, err := db.Exec(`UPDATE sessions SET packed = $1 WHERE id = 'sid'`, record)
 		must(t, err)
 		denied(what)
 	}
-	_, err = db.Exec(`UPDATE sessions SET packed = $1`, good)
+	_, err = db.Exec(`UPDATE sessions SET packed = $1 WHERE id = 'sid'`, good)
 	must(t, err)
 	_, err = e.Session(ctx, "sid")
 	must(t, err)
@@ -235,7 +242,7 @@ func TestCorruptRecordsDeny(t *testing.T) {
 		othersSession, othersFlow, othersSession + othersSession, `{"ID":7}`, `{"Expires":"tomorrow"}`,
 		strings.Repeat(" ", 10<<20) + othersSession, strings.Repeat("[", 100_000),
 	} {
-		_, err := db.Exec(`UPDATE sessions SET packed = NULL, record = $1`, record) // as a release before wrote it
+		_, err := db.Exec(`UPDATE sessions SET packed = NULL, record = $1 WHERE id = 'sid'`, record) // as a release before wrote it
 		must(t, err)
 		_, err = db.Exec(`UPDATE flows SET record = $1`, record)
 		must(t, err)
