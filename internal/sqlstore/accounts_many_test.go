@@ -87,14 +87,14 @@ func inPages(t *testing.T, s *Store, size int) (all []account.Account) {
 	}
 }
 
-// TestAWholeOrganisationIsOneTransaction: as many accounts as an import takes,
+// TestAWholeOrganisationIsOneTransaction: thousands of accounts at once,
 // and nothing of them when the last is taken.
 func TestAWholeOrganisationIsOneTransaction(t *testing.T) {
 	t.Parallel()
 	bothEngines(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		must(t, s.CreateAccount(ctx, named("old", "old@example.com")))
-		const many = 10_000
+		const many = 2_500 // with the race detector SQLite takes ten times as long
 		all, events := make([]account.Account, many), make([]audit.Event, many)
 		for i := range all {
 			all[i] = named(fmt.Sprintf("person%d", i), fmt.Sprintf("person%d@example.com", i))
@@ -117,7 +117,7 @@ func TestAWholeOrganisationIsOneTransaction(t *testing.T) {
 			t.Fatal(taken, err)
 		}
 		list := inPages(t, s, 200)
-		told, err := s.Events(ctx, EventFilter{Subject: "person9999"})
+		told, err := s.Events(ctx, EventFilter{Subject: all[many-1].Name})
 		must(t, err)
 		if len(list) != many+1 || len(told) != 1 {
 			t.Fatalf("%d accounts, %d events", len(list), len(told))
