@@ -86,7 +86,6 @@ func (a *App) list(w http.ResponseWriter, r *http.Request, do adminList, name st
 	l.event = func() audit.Event { return o.event(operatorRead, o.about) }
 	// Caddy's time for reading a call would end this one's context.
 	_ = l.control.SetReadDeadline(time.Time{})
-	defer func() { _ = l.control.SetWriteDeadline(time.Time{}) }() // the connection may serve others
 	err = do(o, arguments, l)
 	if err == nil {
 		err = l.end(listLine{End: true})
@@ -109,6 +108,7 @@ func (l *listing) begin() {
 	o := l.o
 	o.engine.Record(context.WithoutCancel(o.ctx), l.event())
 	l.w.Header().Set("Content-Type", listKind)
+	l.w.Header().Set("Connection", "close") // its deadline is for this answer
 	l.w.WriteHeader(http.StatusOK)
 	l.buffered = bufio.NewWriterSize(l.w, lineBuffer)
 	_ = l.control.SetWriteDeadline(time.Now().Add(pageLife))

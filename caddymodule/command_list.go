@@ -80,6 +80,9 @@ func readList(c *cobra.Command, p place, from io.Reader, to sink) error {
 		}
 		var line listLine
 		if json.Unmarshal(lines.Bytes(), &line) != nil {
+			if !lines.Scan() { // it is the last one, and a part of one
+				break
+			}
 			return differentReleases(p)
 		}
 		switch {

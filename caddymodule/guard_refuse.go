@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/access"
 	"github.com/sallyport-auth/sallyport/internal/login"
@@ -142,7 +143,7 @@ func (v *guardVisit) refuseNetwork(kind access.RequestKind) error {
 // never a redirect.
 func (v *guardVisit) refuseUnavailable(err error, kind access.RequestKind) error {
 	v.arrival = withID(v.arrival, v.r)
-	if web.HungUp(v.r, err) {
+	if web.HungUp(v.r, err, time.Since(v.now)) {
 		v.app.log.Debug("the client hung up", "error", err.Error(), "request", v.arrival.RequestID)
 	} else {
 		v.app.log.Error("refused: a store is away", "error", err.Error(), "request", v.arrival.RequestID)

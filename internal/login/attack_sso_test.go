@@ -3,6 +3,7 @@ package login_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -136,12 +137,16 @@ func TestCompatibleSpellingIsNotThePerson(t *testing.T) {
 type flaky struct {
 	login.Sessions
 	list, end bool
+	damaged   bool // a record of theirs
 }
 
 func (f *flaky) SessionsOf(ctx context.Context, id account.ID) ([]session.Session, error) {
 	if f.list {
 		f.list = false
 		return nil, session.ErrUnavailable
+	}
+	if f.damaged {
+		return nil, fmt.Errorf("%w: %w", session.ErrUnavailable, session.ErrDamaged)
 	}
 	return f.Sessions.SessionsOf(ctx, id)
 }
@@ -188,6 +193,24 @@ func TestLogoutIsNotLostWithTheStore(t *testing.T) {
 	s.Must(err)
 	if !in.Session.Created.Before(a.SessionsValidFrom) {
 		t.Error("the session lives when the store comes back with it")
+	}
+}
+
+// A record that nobody can read keeps no session of its person alive that their
+// provider ends.
+func TestLogoutEndsAllWhereSomeCannotBeRead(t *testing.T) {
+	t.Parallel()
+	s := authtest.New(t, withProviders())
+	in, err := arrives(s, s.Client(), asserts(s, "ann", "ann@partner.example"))
+	s.Must(err)
+	s.Clock.Advance(time.Second)
+	s.Machine.Sessions = &flaky{Sessions: s.Short, damaged: true}
+	_, err = s.Machine.EndByProvider(ctx, s.Client(), annsLogout(s, "_1"))
+	s.Must(err)
+	a, err := s.Durable.Account(ctx, in.Account.ID)
+	s.Must(err)
+	if !in.Session.Created.Before(a.SessionsValidFrom) {
+		t.Error("the session lives")
 	}
 }
 

@@ -32,9 +32,11 @@ func (m *Machine) EndByProvider(ctx context.Context, c Client, l ProviderLogout)
 		return 0, err
 	}
 	var open []session.Session
+	unreadable := false // which of theirs it is, nobody can say: all have to end
 	if known {
 		// Before the request is spent: one that met a store away may come again.
-		if open, err = m.Sessions.SessionsOf(ctx, a.ID); err != nil {
+		open, err = m.Sessions.SessionsOf(ctx, a.ID)
+		if unreadable = errors.Is(err, session.ErrDamaged); err != nil && !unreadable {
 			return 0, err
 		}
 	}
@@ -45,7 +47,7 @@ func (m *Machine) EndByProvider(ctx context.Context, c Client, l ProviderLogout)
 	if err != nil {
 		return 0, err
 	}
-	if err := m.rememberLogout(ctx, l); err != nil {
+	if err := m.rememberLogout(ctx, l); err != nil || unreadable {
 		if !known {
 			return 0, err
 		}

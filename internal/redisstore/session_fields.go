@@ -26,6 +26,8 @@ const (
 	fieldAccount = "account"
 	// pieceLength is in bytes.
 	pieceLength = 64
+	// maxFields is how many a hash may have: some for the session itself.
+	maxFields = session.MaxTokens + 16
 )
 
 // The first release had one field "record" with the session as JSON, and its

@@ -127,7 +127,7 @@ func (s *Store) SetToken(ctx context.Context, id session.ID, t session.Token) er
 	var set int64
 	err := s.call(ctx, doing, again, func(ctx context.Context) (err error) {
 		set, err = setToken.Run(ctx, s.rdb, []string{s.keys.session(id)},
-			field, session.PackToken(id, t), firstTokenPrefix+field).Int64()
+			field, session.PackToken(id, t), firstTokenPrefix+field, maxFields).Int64()
 		return err
 	})
 	if err == nil && set == 0 {

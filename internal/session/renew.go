@@ -17,6 +17,8 @@ const (
 	// renewReads is how many reads may be under way. Whoever signed in, or came
 	// back from a pause, with many others is due with them again and again.
 	renewReads = 8
+	// renewWaiting is how many entries may wait. More are not read in time.
+	renewWaiting = 10_000
 )
 
 // renewals are the entries that wait to be read anew.
@@ -24,6 +26,7 @@ type renewals struct {
 	mu      sync.Mutex
 	keys    []Key
 	entries []*Entry // each of the key at its place
+	running bool     // renewAll is, or is about to
 
 	reads chan struct{} // holds one for each read that is under way
 }
@@ -33,30 +36,66 @@ func (c *Cache) renewSoon(k Key, e *Entry) {
 	r := &c.renewals
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if len(r.keys) == renewWaiting {
+		e.renews.Store(false) // its next request asks again
+		return
+	}
 	r.keys, r.entries = append(r.keys, k), append(r.entries, e)
-	if len(r.keys) == 1 {
-		time.AfterFunc(renewTogether, c.renewWaiting)
+	if !r.running {
+		r.running = true
+		time.AfterFunc(renewTogether, c.renewAll)
 	}
 }
 
-func (c *Cache) renewWaiting() {
+// renewAll reads what waits, and what comes meanwhile, until there is nothing.
+func (c *Cache) renewAll() {
 	r := &c.renewals
-	r.mu.Lock()
-	keys, entries := r.keys, r.entries
-	r.keys, r.entries = nil, nil
-	r.mu.Unlock()
-	for some := range slices.Chunk(entries, renewAtOnce) {
-		these := keys[:len(some)]
-		keys = keys[len(some):]
+	for {
 		r.reads <- struct{}{}
+		keys, entries := c.due()
+		if len(keys) == 0 {
+			<-r.reads
+			if r.rests() {
+				return
+			}
+			continue
+		}
 		go func() {
 			defer func() { <-r.reads }()
-			c.renew(these, some)
+			c.renew(keys, entries)
 		}()
 		// A store in this process answers without waiting for anything. Requests
 		// that wait for the core have their turn before the next read.
 		runtime.Gosched()
 	}
+}
+
+// due takes the next that wait, as many as one read has. Those that have waited
+// until they are believed no more are left to the request that reads them:
+// with a slow store, renewals would else all be late, and each session be read
+// twice.
+func (c *Cache) due() (keys []Key, entries []*Entry) {
+	r, now := &c.renewals, c.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	taken := 0
+	for ; taken < len(r.keys) && len(keys) < renewAtOnce; taken++ {
+		if e := r.entries[taken]; now.Sub(e.Known) < MaxAge {
+			keys, entries = append(keys, r.keys[taken]), append(entries, e)
+		} else {
+			e.renews.Store(false)
+		}
+	}
+	r.keys, r.entries = slices.Delete(r.keys, 0, taken), slices.Delete(r.entries, 0, taken)
+	return keys, entries
+}
+
+// rests reports that nothing waits: the next that comes starts renewAll again.
+func (r *renewals) rests() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running = len(r.keys) > 0
+	return !r.running
 }
 
 // renew reads entries anew. A failure other than "no such session" leaves an old

@@ -77,3 +77,38 @@ func TestFewRenewalsAreUnderWay(t *testing.T) {
 	close(hold)
 	eventually(t, "not all are renewed", func() bool { return underWay() == n })
 }
+
+// TestRenewalsThatComeTooLateAreNotRead: with a slow store a queue of them would
+// have every session read twice, and grow.
+func TestRenewalsThatComeTooLateAreNotRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	c := newCache(w, 2000)
+	const n, underWay = 1500, 8 * 32
+	for i := range n {
+		get(t, c, fmt.Sprint(i), nil)
+	}
+	hold := make(chan struct{})
+	w.mu.Lock()
+	w.before = func() { <-hold }
+	w.mu.Unlock()
+	w.advance(session.RenewAge)
+	for i := range n {
+		get(t, c, fmt.Sprint(i), nil)
+	}
+	eventually(t, "none is renewed", func() bool { return w.reads.Load() == n+8 })
+	w.advance(session.MaxAge) // the others are not believed any more
+	close(hold)
+	eventually(t, "those under way are not read", func() bool { return w.reads.Load() >= n+underWay })
+	time.Sleep(50 * time.Millisecond)
+	if got := w.reads.Load() - n; got > underWay+32 { // one read may have been made up already
+		t.Errorf("%d entries were read, want %d", got, underWay)
+	}
+	// What was not renewed is read by its next request, and renewed again then.
+	last := fmt.Sprint(n - 1)
+	get(t, c, last, nil)
+	before := w.reads.Load()
+	w.advance(session.RenewAge)
+	get(t, c, last, nil)
+	eventually(t, "it is not renewed again", func() bool { return w.reads.Load() > before })
+}

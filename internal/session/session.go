@@ -58,6 +58,11 @@ const (
 	ForKey    Purpose = "key"
 )
 
+// MaxTokens is how many hosts a session has tokens for, or a few more. Where one
+// is given for yet another, one of those goes, and its host asks the portal again:
+// on a site for all names of a domain, whoever is signed in makes up hosts at will.
+const MaxTokens = 256
+
 // Session is one sign-in of one person in one browser. Its tokens, one for
 // each host, all end with it.
 type Session struct {

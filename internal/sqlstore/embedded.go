@@ -28,6 +28,7 @@ type Embedded struct {
 
 	listeners listeners
 	activity  activity
+	flushing  sync.Mutex // held while a Touch writes what is pending
 
 	stopMu sync.Mutex
 	stop   context.CancelFunc // ends the housekeeper; nil while there is none

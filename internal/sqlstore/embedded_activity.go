@@ -65,7 +65,8 @@ func (e *Embedded) Touch(ctx context.Context, id session.ID, now time.Time, ttl 
 	}
 	full := len(e.activity.pending) >= maxPending
 	e.activity.mu.Unlock()
-	if full {
+	if full && e.flushing.TryLock() { // else another is at it
+		defer e.flushing.Unlock()
 		return e.flush(ctx)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
@@ -52,6 +53,12 @@ func scanFound(r row) (session.Found, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return session.Found{}, refuse(session.ErrNotFound)
 	}
+	damaged := func(err error) (session.Found, error) {
+		return session.Found{Session: session.Session{ID: id, Account: owner}, Err: err}, nil
+	}
+	if errors.Is(err, session.ErrDamaged) { // of the last column
+		return damaged(err)
+	}
 	if err != nil {
 		return session.Found{}, err
 	}
@@ -62,7 +69,7 @@ func scanFound(r row) (session.Found, error) {
 		s, err = olderSession(id, owner, record)
 	}
 	if errors.Is(err, session.ErrDamaged) {
-		return session.Found{Session: session.Session{ID: id, Account: owner}, Err: err}, nil
+		return damaged(err)
 	}
 	s.LastUsed = used
 	return session.Found{Session: s}, err
@@ -149,7 +156,7 @@ func (e *Embedded) SetToken(ctx context.Context, id session.ID, t session.Token)
 				tokens = append(tokens, other)
 			}
 		}
-		s.Tokens = tokens
+		s.Tokens = bounded(tokens)
 		_, err = q.ExecContext(ctx, `UPDATE sessions SET record = '', packed = $2 WHERE id = $1`, id, session.Pack(s))
 		return err
 	})
@@ -157,6 +164,17 @@ func (e *Embedded) SetToken(ctx context.Context, id session.ID, t session.Token)
 		e.sessionChanged(id)
 	}
 	return err
+}
+
+// bounded is a session's tokens, newest first, without the oldest of an app where
+// they are too many.
+func bounded(tokens []session.Token) []session.Token {
+	for i := len(tokens) - 1; i > 0 && len(tokens) > session.MaxTokens; i-- {
+		if tokens[i].Purpose == session.ForApp {
+			tokens = slices.Delete(tokens, i, i+1)
+		}
+	}
+	return tokens
 }
 
 // EndSession implements login.Sessions. It decodes nothing: a session whose

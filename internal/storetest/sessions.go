@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ func Sessions(t *testing.T, open func(t *testing.T) login.Sessions) {
 	for name, test := range map[string]func(*testing.T, login.Sessions){
 		"ComesBackAsItWas":               sessionComesBack,
 		"HasOneTokenPerPurposeAndHost":   sessionTokens,
+		"DropsTokensOfTooManyHosts":      sessionBoundedTokens,
 		"KeepsTokensOfParallelHosts":     sessionParallelTokens,
 		"EndsWithAllItsTokens":           sessionEnds,
 		"IsNotRevivedByASlowToken":       sessionNotRevived,
@@ -94,6 +96,30 @@ func sessionTokens(t *testing.T, s login.Sessions) {
 			t.Fatalf("no token for %s at %s", want.Purpose, want.Host)
 		}
 		wantEqual(t, tok, want)
+	}
+}
+
+// sessionBoundedTokens: whoever makes up hosts makes their session no larger than
+// it can be read, and neither the newest token nor the portal's goes.
+func sessionBoundedTokens(t *testing.T, s login.Sessions) {
+	ctx, now := deadline(t), start()
+	v := newSession(newAccountID(), now)
+	must(t, s.CreateSession(ctx, v))
+	must(t, s.SetToken(ctx, v.ID, newToken(session.ForPortal, "login.example.com", now)))
+	host := func(i int) string { return fmt.Sprintf("%s%d.example", strings.Repeat("a", 240), i) }
+	const many = session.MaxTokens + 50
+	for i := range many {
+		must(t, s.SetToken(ctx, v.ID, newToken(session.ForApp, host(i), now)))
+	}
+	got, err := s.Session(ctx, v.ID)
+	must(t, err)
+	if n := len(got.Tokens); n < session.MaxTokens || n > session.MaxTokens+20 {
+		t.Errorf("%d tokens", n)
+	}
+	for _, want := range []session.Token{{Purpose: session.ForPortal, Host: "login.example.com"}, {Purpose: session.ForApp, Host: host(many - 1)}} {
+		if _, ok := got.Token(want.Purpose, want.Host); !ok {
+			t.Errorf("no token for %s at %s", want.Purpose, want.Host)
+		}
 	}
 }
 

@@ -80,7 +80,7 @@ func (v *visit) fault(err error) {
 		v.failure(http.StatusMethodNotAllowed, pages.FailureMethod)
 	case errors.Is(err, session.ErrUnavailable), errors.Is(err, v.ctx().Err()) && v.ctx().Err() != nil:
 		level := slog.LevelError
-		if HungUp(v.r, err) {
+		if HungUp(v.r, err, v.Machine.Now().Sub(v.began)) {
 			level = slog.LevelDebug
 		}
 		v.log(level, err)
@@ -92,11 +92,14 @@ func (v *visit) fault(err error) {
 	}
 }
 
+// patience is how long a store may let somebody wait.
+const patience = time.Second
+
 // HungUp reports whether err says only that whoever asked did not wait for the
 // answer. A store's error then wraps session.ErrUnavailable too, but no store is
-// away.
-func HungUp(r *http.Request, err error) bool {
-	return errors.Is(err, context.Canceled) && errors.Is(r.Context().Err(), context.Canceled)
+// away. Who has waited for longer than they should have is one to be told of.
+func HungUp(r *http.Request, err error, waited time.Duration) bool {
+	return waited < patience && errors.Is(err, context.Canceled) && errors.Is(r.Context().Err(), context.Canceled)
 }
 
 // answer sends what a handler made, or the plainest of all answers.
