@@ -109,12 +109,8 @@ func (v *guardVisit) serve() error {
 
 // covers reports whether a request's host is one that this guard stands for.
 func (g *Guard) covers(hostport string) bool {
-	return len(hostport) <= longestHost && anyReaches(g.reach, hostport)
+	return anyReaches(g.reach, hostport)
 }
-
-// longestHost is in bytes: a name of the DNS (RFC 1035 section 2.3.4, without the
-// dot at its end) and a port.
-const longestHost = len(":65535") + 253
 
 // originalURL is what the client asked for, before `rewrite`, `uri` and
 // `try_files`.

@@ -112,6 +112,9 @@ func (h *hostSet) learn(nodes []session.Node) {
 
 // anyReaches reports whether one of the patterns reaches a host with its port.
 func anyReaches(patterns []string, hostport string) bool {
+	if len(hostport) > longestHost {
+		return false
+	}
 	for _, p := range patterns {
 		if reaches(p, hostport) {
 			return true
@@ -119,6 +122,11 @@ func anyReaches(patterns []string, hostport string) bool {
 	}
 	return false
 }
+
+// longestHost is in bytes: a name of the DNS (RFC 1035 section 2.3.4, without the
+// dot at its end) and a port. On a site for all names of a domain a client may
+// send a longer one, and it would be kept.
+const longestHost = 253 + len(":65535")
 
 // reaches compares hosts as Caddy does, and ports exactly; no port is the
 // scheme's own.

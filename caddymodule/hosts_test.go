@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,6 +31,19 @@ func TestPortsOfAHostAreNotEachOther(t *testing.T) {
 		if got := reaches(c.pattern, c.host); got != c.want {
 			t.Errorf("reaches(%q, %q) = %v", c.pattern, c.host, got)
 		}
+	}
+}
+
+func TestLongerHostsThanThereAreReachNothing(t *testing.T) {
+	t.Parallel()
+	any := []string{"*.example", "*.example:65535"}
+	for n, want := range map[int]bool{253 - len(".example"): true, 260 - len(".example"): false, 5000: false} {
+		if got := anyReaches(any, strings.Repeat("a", n)+".example"); got != want {
+			t.Errorf("a label of %d bytes: %v", n, got)
+		}
+	}
+	if !anyReaches(any, strings.Repeat("a", 245)+".example:65535") {
+		t.Error("the longest there is")
 	}
 }
 
