@@ -1,50 +1,43 @@
 package factor
 
 import (
-	"os"
 	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// nicer is what is added to the nice value: against a thread of the usual
-	// value a background one gets a tenth of a core.
-	nicer = 10
-	// slice is how long it may go on once it runs, the most that there is. A
-	// thread that wakes up takes the place of one with longer slices at once;
-	// else it would wait for the end of the slice, a millisecond or more, nice or
-	// not.
-	slice = 100 * time.Millisecond
+// slice is how long a background thread may go on once it runs. A thread that
+// wakes up takes the place of one with longer slices at once; else it would wait
+// for the end of the slice, a millisecond or more. The share of the core stays
+// what it was: a nice value as well would leave sign-ins next to nothing where
+// other programs want the whole machine.
+const slice = 20 * time.Millisecond
 
-	leastNice = 19
-)
-
-// behindOthers runs f on a thread of its own, which has to make way for all
-// others (sched(7)). The thread ends with f: to be less nice again would take a
-// privilege.
+// behindOthers runs f on a thread that has to make way for others (sched(7)).
+// Where that is not allowed it is a thread like any other, and kernels before 6.12
+// have no slices of a thread's own.
 func behindOthers(f func()) {
-	runtime.LockOSThread() // for good: Go ends the thread of a goroutine that ends
-	if unix.Gettid() == os.Getpid() {
-		// The main thread stays, and ps shows its nice value as the program's.
-		defer runtime.UnlockOSThread()
-		inBackground(f)()
+	runtime.LockOSThread()
+	usual, err := unix.SchedGetAttr(0, 0)
+	if err != nil || setSlice(*usual, uint64(slice)) != nil {
+		runtime.UnlockOSThread()
+		f()
 		return
 	}
-	giveWay()
+	defer func() {
+		// A goroutine that ends while it is locked ends its thread: this one does
+		// if its thread cannot be what it was.
+		if setSlice(*usual, usual.Runtime) == nil {
+			runtime.UnlockOSThread()
+		}
+	}()
 	f()
 }
 
-// giveWay makes this thread a background one. Where that is not allowed it stays
-// what it is; kernels before 6.12 have no slices and take the nice value alone.
-func giveWay() {
-	a, err := unix.SchedGetAttr(0, 0)
-	if err != nil {
-		return
-	}
-	a.Nice = min(a.Nice+nicer, leastNice)
-	a.Runtime = uint64(slice)
-	a.Flags |= unix.SCHED_FLAG_KEEP_POLICY
-	_ = unix.SchedSetAttr(0, a, 0) // then f takes its turn as others do
+// setSlice gives this thread slices of so many nanoseconds.
+func setSlice(attr unix.SchedAttr, slice uint64) error {
+	attr.Runtime = slice
+	attr.Flags |= unix.SCHED_FLAG_KEEP_POLICY
+	return unix.SchedSetAttr(0, &attr, 0)
 }
