@@ -58,7 +58,7 @@ const (
 	ForKey    Purpose = "key"
 )
 
-// MaxTokens is how many hosts a session has tokens for, or a few more. Where one
+// MaxTokens is how many hosts a session has tokens for, within a few. Where one
 // is given for yet another, one of those goes, and its host asks the portal again:
 // on a site for all names of a domain, whoever is signed in makes up hosts at will.
 const MaxTokens = 256
