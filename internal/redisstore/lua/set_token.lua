@@ -9,10 +9,11 @@ if redis.call('HGET', KEYS[1], 'account') == false then
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('HDEL', KEYS[1], ARGV[3])
-if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[4]) then
-  for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-    if string.sub(field, 1, 4) == 'app ' and field ~= ARGV[1] then
-      redis.call('HDEL', KEYS[1], field)
+local all = redis.call('HGETALL', KEYS[1])
+if #all / 2 > tonumber(ARGV[4]) then
+  for i = 1, #all, 2 do
+    if string.sub(all[i], 1, 4) == 'app ' and all[i] ~= ARGV[1] then
+      redis.call('HDEL', KEYS[1], all[i])
       break
     end
   end
