@@ -50,17 +50,16 @@ func TestRenewalsAreReadTogether(t *testing.T) {
 	}
 }
 
-// TestFewRenewalsAreUnderWay: people who came at once are due at once, and must
-// not take the core, or all connections of a store, from requests.
-func TestFewRenewalsAreUnderWay(t *testing.T) {
-	t.Parallel()
-	w := newWorld()
-	c := newCache(w, 1000)
-	const n, most = 1000, 8
+// allDue is a cache with n entries, all of which were asked for when they were due
+// to be read anew. No read ends until hold is closed.
+func allDue(t *testing.T, n int) (w *world, c *session.Cache, hold chan struct{}) {
+	t.Helper()
+	w = newWorld()
+	c = newCache(w, n)
 	for i := range n {
 		get(t, c, fmt.Sprint(i), nil)
 	}
-	hold := make(chan struct{})
+	hold = make(chan struct{})
 	w.mu.Lock()
 	w.before = func() { <-hold }
 	w.mu.Unlock()
@@ -68,6 +67,15 @@ func TestFewRenewalsAreUnderWay(t *testing.T) {
 	for i := range n {
 		get(t, c, fmt.Sprint(i), nil)
 	}
+	return w, c, hold
+}
+
+// TestFewRenewalsAreUnderWay: people who came at once are due at once, and must
+// not take the core, or all connections of a store, from requests.
+func TestFewRenewalsAreUnderWay(t *testing.T) {
+	t.Parallel()
+	const n, most = 1000, 8
+	w, _, hold := allDue(t, n)
 	underWay := func() int64 { return w.reads.Load() - n }
 	eventually(t, "none is renewed", func() bool { return underWay() == most })
 	time.Sleep(50 * time.Millisecond)
@@ -82,20 +90,8 @@ func TestFewRenewalsAreUnderWay(t *testing.T) {
 // have every session read twice, and grow.
 func TestRenewalsThatComeTooLateAreNotRead(t *testing.T) {
 	t.Parallel()
-	w := newWorld()
-	c := newCache(w, 2000)
 	const n, underWay = 1500, 8 * 32
-	for i := range n {
-		get(t, c, fmt.Sprint(i), nil)
-	}
-	hold := make(chan struct{})
-	w.mu.Lock()
-	w.before = func() { <-hold }
-	w.mu.Unlock()
-	w.advance(session.RenewAge)
-	for i := range n {
-		get(t, c, fmt.Sprint(i), nil)
-	}
+	w, c, hold := allDue(t, n)
 	eventually(t, "none is renewed", func() bool { return w.reads.Load() == n+8 })
 	w.advance(session.MaxAge) // the others are not believed any more
 	close(hold)

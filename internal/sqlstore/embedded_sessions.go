@@ -15,7 +15,6 @@ const (
 	selectSession = `SELECT s.id, s.account, s.record, s.packed, COALESCE(a.at, 0)
 		FROM sessions s LEFT JOIN activity a ON a.session = s.id `
 	selectLiveSession = selectSession + `WHERE s.id = $1 AND s.expires > $2`
-	selectSessionsOf  = selectSession + `WHERE s.account = $1 AND s.expires > $2 ORDER BY s.created DESC, s.seq DESC`
 	deleteSession     = `DELETE FROM sessions WHERE id = $1`
 	deleteActivity    = `DELETE FROM activity WHERE session = $1`
 )
@@ -25,7 +24,7 @@ func selectLiveSessions(n int) string {
 }
 
 // selectSessionsOfMany asks for sessions of n accounts. Those of one account
-// come one after the other, as selectSessionsOf orders them.
+// come one after the other, newest first.
 func selectSessionsOfMany(n int) string {
 	return selectSession + `WHERE s.expires > $1 AND s.account IN (` + places(2, n) + `) ORDER BY s.account, s.created DESC, s.seq DESC`
 }
@@ -200,20 +199,12 @@ func (e *Embedded) sessionChanged(id session.ID) {
 
 // SessionsOf implements login.Sessions. One corrupt record makes it fail: a
 // list that leaves one out is not exact.
-func (e *Embedded) SessionsOf(ctx context.Context, id account.ID) (all []session.Session, err error) {
-	pending := e.activity.all()
-	err = e.db.view(ctx, "listing sessions", func(ctx context.Context, q querier) error {
-		all = nil
-		return each(ctx, q, func(rows *sql.Rows) error {
-			s, err := scanSession(rows)
-			all = append(all, pending[s.ID].over(s))
-			return err
-		}, selectSessionsOf, id, micros(e.now()))
-	})
+func (e *Embedded) SessionsOf(ctx context.Context, id account.ID) ([]session.Session, error) {
+	found, err := e.SessionsOfAccounts(ctx, []account.ID{id})
 	if err != nil {
 		return nil, err
 	}
-	return all, nil
+	return found[0].Sessions, found[0].Err
 }
 
 // SessionsOfAccounts is SessionsOf for several accounts by one statement: what

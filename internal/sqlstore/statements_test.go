@@ -176,7 +176,7 @@ func TestSessionsAreReadByTheirIndexes(t *testing.T) {
 	at := micros(now)
 	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+selectLiveSession, "s7", at), "sqlite_autoindex_sessions_1", "sqlite_autoindex_activity_1")
 	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+selectLiveSessions(2), at, "s7", "s8"), "sqlite_autoindex_sessions_1", "sqlite_autoindex_activity_1")
-	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+selectSessionsOf, "a7", at), "sessions_account", "sqlite_autoindex_activity_1")
+	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+selectSessionsOfMany(1), at, "a7"), "sessions_account", "sqlite_autoindex_activity_1")
 	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+selectSessionsOfMany(2), at, "a7", "a8"), "sessions_account", "sqlite_autoindex_activity_1")
 	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+deleteSession, "s7"), "sqlite_autoindex_sessions_1")
 	byIndex(t, planOf(t, e.db, `EXPLAIN QUERY PLAN `+deleteActivity, "s7"), "sqlite_autoindex_activity_1")

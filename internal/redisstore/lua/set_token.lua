@@ -1,7 +1,7 @@
 -- Sets one token, only in a session that is there: HSET on an ended session
 -- would bring half of it back, and without a TTL.
 -- KEYS: sess:{sid}   ARGV: field, token, the field that the first release used,
--- how many fields there may be
+-- how many fields there may be. Past that some app's token goes.
 -- What the first release wrote for this place must not stand beside it: it is
 -- an older token, and would open the place still.
 if redis.call('HGET', KEYS[1], 'account') == false then
