@@ -31,7 +31,7 @@ type apiKeyView struct {
 	OldUntil time.Time `json:"old_until,omitzero"`
 }
 
-// apiKeyList is what `key list` tells.
+// apiKeyList is what `key revoke` tells, and `key list --json`.
 type apiKeyList struct {
 	Keys []apiKeyView `json:"keys"`
 }
@@ -115,30 +115,34 @@ func addAPIKey(o *operation, said addAPIKeyArguments) (any, error) {
 }
 
 // listAPIKeys lists those of one account, or of all.
-func listAPIKeys(o *operation, said namedArguments) (any, error) {
-	list := apiKeyList{Keys: []apiKeyView{}}
-	add := func(page []account.Account) error {
-		for _, a := range page {
-			keys, err := o.engine.durable.APIKeysOf(o.ctx, a.ID)
-			if err != nil {
+func listAPIKeys(o *operation, said namedArguments, l *listing) error {
+	if said.Account != "" {
+		a, err := o.find(said.Account)
+		if err != nil {
+			return err
+		}
+		return o.sendAPIKeys(l, []account.Account{a})
+	}
+	return o.eachPage(func(page []account.Account) error { return o.sendAPIKeys(l, page) })
+}
+
+func (o *operation) sendAPIKeys(l *listing, of []account.Account) error {
+	keys, err := o.engine.durable.APIKeysOfAccounts(o.ctx, idsOf(of))
+	if err != nil {
+		return err
+	}
+	owned := map[account.ID][]account.APIKey{}
+	for _, k := range keys {
+		owned[k.Account] = append(owned[k.Account], k)
+	}
+	for _, a := range of {
+		for _, k := range owned[a.ID] {
+			if err := l.send(apiKeyViewOf(k, a.Name, o.now)); err != nil {
 				return err
 			}
-			for _, k := range keys {
-				list.Keys = append(list.Keys, apiKeyViewOf(k, a.Name, o.now))
-			}
 		}
-		return nil
 	}
-	if said.Account == "" {
-		err := o.eachPage(add)
-		return list, err
-	}
-	a, err := o.find(said.Account)
-	if err != nil {
-		return nil, err
-	}
-	err = add([]account.Account{a})
-	return list, err
+	return l.flush()
 }
 
 // rotateAPIKey gives a key another secret.

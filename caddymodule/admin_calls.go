@@ -32,7 +32,6 @@ var adminCalls = map[string]adminCall{
 	"trusted-browser/list": reads(listTrusted),
 	"trusted-browser/end":  changes(endTrusted),
 	"key/add":              changes(addAPIKey),
-	"key/list":             reads(listAPIKeys),
 	"key/rotate":           changes(rotateAPIKey),
 	"key/revoke":           changes(revokeAPIKey),
 	"keys/list":            reads(listKeys),

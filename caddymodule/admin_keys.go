@@ -143,21 +143,16 @@ func (o *operation) needing(p keyring.Purpose, version uint32) (n int, err error
 		return 0, nil
 	}
 	err = o.eachPage(func(page []account.Account) error {
-		for _, a := range page {
-			of, err := o.neededBy(a.ID, p, version)
-			if err != nil {
-				return err
-			}
-			n += of
-		}
-		return nil
+		of, err := o.neededBy(idsOf(page), p, version)
+		n += of
+		return err
 	})
 	return n, err
 }
 
-// neededBy is needing for one account.
-func (o *operation) neededBy(id account.ID, p keyring.Purpose, version uint32) (n int, err error) {
-	factors, err := o.engine.durable.Factors(o.ctx, id)
+// neededBy is needing for a page of accounts.
+func (o *operation) neededBy(ids []account.ID, p keyring.Purpose, version uint32) (n int, err error) {
+	factors, err := o.engine.durable.FactorsOfAccounts(o.ctx, ids)
 	if err != nil {
 		return 0, err
 	}
@@ -169,7 +164,7 @@ func (o *operation) neededBy(id account.ID, p keyring.Purpose, version uint32) (
 	if p != keyring.Pepper {
 		return n, nil
 	}
-	keys, err := o.engine.durable.APIKeysOf(o.ctx, id)
+	keys, err := o.engine.durable.APIKeysOfAccounts(o.ctx, ids)
 	for _, k := range keys {
 		if k.Pepper == version || k.OldPepper == version && k.OldUntil.After(o.now) {
 			n++

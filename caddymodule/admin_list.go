@@ -19,6 +19,7 @@ import (
 var adminLists = map[string]adminList{
 	"account/list":   lists(listAccounts),
 	"account/export": lists(exportAccounts),
+	"key/list":       lists(listAPIKeys),
 	"session/list":   lists(listSessions),
 }
 
@@ -179,6 +180,14 @@ func (o *operation) eachPage(f func([]account.Account) error) error {
 			return err
 		}
 	}
+}
+
+func idsOf(accounts []account.Account) []account.ID {
+	ids := make([]account.ID, len(accounts))
+	for i, a := range accounts {
+		ids[i] = a.ID
+	}
+	return ids
 }
 
 // sendViews sends a page of accounts.

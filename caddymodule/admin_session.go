@@ -52,11 +52,7 @@ func listSessions(o *operation, said namedArguments, l *listing) error {
 }
 
 func (o *operation) sendSessions(l *listing, of []account.Account) error {
-	ids := make([]account.ID, len(of))
-	for i, a := range of {
-		ids[i] = a.ID
-	}
-	found, err := o.engine.short.SessionsOfAccounts(o.ctx, ids)
+	found, err := o.engine.short.SessionsOfAccounts(o.ctx, idsOf(of))
 	if err != nil {
 		return err
 	}

@@ -57,11 +57,7 @@ func apiKeysList(f *adminFlags) *cobra.Command {
 			if len(args) > 0 {
 				of.Account = args[0]
 			}
-			var list apiKeyList
-			if err := f.call(c, "key/list", of, &list); err != nil {
-				return err
-			}
-			return f.print(c, list, func(p *printer) { list.people(p) })
+			return f.list(c, "key/list", of, listSink(f, c, "keys", apiKeyHeading, apiKeyView.row))
 		},
 	}
 }
@@ -140,18 +136,16 @@ func (k apiKeyView) may() string {
 	return strings.Join(parts, ", ")
 }
 
-func (l apiKeyList) people(p *printer) {
-	var rows [][]string
-	for _, k := range l.Keys {
-		used := when(k.LastUsed)
-		if k.Unused {
-			used = strings.TrimSpace(used + " (not for 90 days)")
-		}
-		end := when(k.Expires)
-		if end == "" {
-			end = "never"
-		}
-		rows = append(rows, []string{k.ID, k.Account, k.Name, k.may(), end, used})
+const apiKeyHeading = "ID,ACCOUNT,NAME,MAY,EXPIRES,LAST USED"
+
+func (k apiKeyView) row() []string {
+	used := when(k.LastUsed)
+	if k.Unused {
+		used = strings.TrimSpace(used + " (not for 90 days)")
 	}
-	p.table("ID,ACCOUNT,NAME,MAY,EXPIRES,LAST USED", rows)
+	end := when(k.Expires)
+	if end == "" {
+		end = "never"
+	}
+	return []string{k.ID, k.Account, k.Name, k.may(), end, used}
 }

@@ -47,19 +47,32 @@ func (s *Store) APIKey(ctx context.Context, id string) (k account.APIKey, err er
 }
 
 // APIKeysOf implements login.APIKeys.
-func (s *Store) APIKeysOf(ctx context.Context, id account.ID) (all []account.APIKey, err error) {
+func (s *Store) APIKeysOf(ctx context.Context, id account.ID) ([]account.APIKey, error) {
+	return s.APIKeysOfAccounts(ctx, []account.ID{id})
+}
+
+// APIKeysOfAccounts lists the keys of several accounts, a few hundred at once.
+// Those of one account come one after the other, newest first.
+func (s *Store) APIKeysOfAccounts(ctx context.Context, ids []account.ID) (all []account.APIKey, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
 	err = s.db.view(ctx, "reading API keys", func(ctx context.Context, q querier) error {
 		all = nil
 		return each(ctx, q, func(rows *sql.Rows) error {
 			k, err := scanAPIKey(rows)
 			all = append(all, k)
 			return err
-		}, selectAPIKey+`WHERE account = $1 ORDER BY created DESC, id`, id)
+		}, selectAPIKeysOfMany(len(ids)), anys(ids)...)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return all, nil
+}
+
+func selectAPIKeysOfMany(n int) string {
+	return selectAPIKey + `WHERE account IN (` + places(1, n) + `) ORDER BY account, created DESC, id`
 }
 
 // TouchAPIKey implements login.APIKeys.

@@ -36,19 +36,32 @@ func scanFactor(r row) (account.Factor, error) {
 func version(v int64) bool { return v >= 0 && v <= math.MaxUint32 }
 
 // Factors implements login.Accounts.
-func (s *Store) Factors(ctx context.Context, id account.ID) (all account.Factors, err error) {
+func (s *Store) Factors(ctx context.Context, id account.ID) (account.Factors, error) {
+	return s.FactorsOfAccounts(ctx, []account.ID{id})
+}
+
+// FactorsOfAccounts lists the factors of several accounts, a few hundred at
+// once. Those of one account come one after the other, oldest first.
+func (s *Store) FactorsOfAccounts(ctx context.Context, ids []account.ID) (all account.Factors, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
 	err = s.db.view(ctx, "reading factors", func(ctx context.Context, q querier) error {
 		all = nil
 		return each(ctx, q, func(rows *sql.Rows) error {
 			f, err := scanFactor(rows)
 			all = append(all, f)
 			return err
-		}, `SELECT `+factorColumns+`, `+codesLeft+` FROM factors f WHERE f.account = $1 ORDER BY f.created, f.id`, id)
+		}, selectFactorsOfMany(len(ids)), anys(ids)...)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return all, nil
+}
+
+func selectFactorsOfMany(n int) string {
+	return `SELECT ` + factorColumns + `, ` + codesLeft + ` FROM factors f WHERE f.account IN (` + places(1, n) + `) ORDER BY f.account, f.created, f.id`
 }
 
 // AddFactor implements login.Changer. account.ErrNotFound when the account,

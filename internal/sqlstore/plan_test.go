@@ -48,9 +48,9 @@ func bytesType(s *Store) string {
 	return "BLOB"
 }
 
-// fill makes 5000 accounts with a phone, an identity, an event and a spent
-// assertion each, a minute apart: so
-// many that reading them all is dearer than any index.
+// fill makes 5000 accounts with a phone, an API key, an identity, an event and
+// a spent assertion each, a minute apart: so many that reading them all is
+// dearer than any index.
 func fill(t *testing.T, s *Store) {
 	t.Helper()
 	bytes := bytesType(s)
@@ -60,6 +60,8 @@ func fill(t *testing.T, s *Store) {
 			SELECT 'a' || i, 'a' || i, '', '', '[]', '', 0, '', false, 1, 0, 0, 0, '', false FROM n`,
 		`INSERT INTO factors (id, account, kind, label, created, last_used, sealed, last_step, lookup, lookup_key, call_only, salt, pepper, failures, locked)
 			SELECT 'f' || i, 'a' || i, 'phone', '', 0, 0, $1, 0, CAST('a hash of 32 bytes, or almost, ' || i AS ` + bytes + `), 1, false, $1, 0, 0, false FROM n`,
+		`INSERT INTO api_keys (id, account, name, hosts, paths, methods, created, issued, expires, last_used, hash, pepper, old_hash, old_pepper, old_until)
+			SELECT 'k' || i, 'a' || i, 'k', '[]', '[]', '[]', 0, 0, 0, 0, CAST('a hash of 32 bytes, and no more .' AS ` + bytes + `), 1, $1, 0, 0 FROM n`,
 		`INSERT INTO identities (entity, name_id, account, created) SELECT 'https://idp.example/' || (i % 3), 'n' || i, 'a' || i, 0 FROM n`,
 		`INSERT INTO spent_assertions (hash, expires) SELECT CAST('a hash of 32 bytes, or almost, ' || i AS ` + bytes + `), i * 60000000 FROM n`,
 		`INSERT INTO audit (at, name, account, subject, actor, session, host, network, browser, request, method, reason, times, country)
@@ -77,7 +79,7 @@ func fill(t *testing.T, s *Store) {
 	must(t, err)
 }
 
-func TestQueriesOfPhonesUseTheirIndex(t *testing.T) {
+func TestQueriesOfFactorsAndKeysUseTheirIndexes(t *testing.T) {
 	t.Parallel()
 	bothEngines(t, func(t *testing.T, s *Store) {
 		fill(t, s)
@@ -85,12 +87,17 @@ func TestQueriesOfPhonesUseTheirIndex(t *testing.T) {
 		hashes := [][]byte{hash(7), hash(4000), hash(6000)}
 		since, until := time.UnixMicro(0), time.UnixMicro(0).Add(time.Hour)
 		for index, got := range map[string]string{
-			"factors_lookup": plan(t, s, selectByLookup(len(hashes)), hashes[0], hashes[1], hashes[2]),
-			"audit_at":       plan(t, s, selectCountries, micros(since), micros(until)),
+			"factors_lookup":   plan(t, s, selectByLookup(len(hashes)), hashes[0], hashes[1], hashes[2]),
+			"audit_at":         plan(t, s, selectCountries, micros(since), micros(until)),
+			"api_keys_account": plan(t, s, selectAPIKeysOfMany(3), "a1", "a7", "a5000"),
 		} {
 			if !strings.Contains(got, index) || strings.Contains(got, "SCAN") || strings.Contains(got, "Seq Scan") {
 				t.Errorf("not by %s:\n%s", index, got)
 			}
+		}
+		// Of backup codes there are none here, so that how they are counted tells nothing.
+		if got := plan(t, s, selectFactorsOfMany(3), "a1", "a7", "a5000"); !strings.Contains(got, "factors_account") {
+			t.Errorf("not by factors_account:\n%s", got)
 		}
 		found, err := s.AccountsByLookup(t.Context(), hashes)
 		must(t, err)
