@@ -11,14 +11,15 @@ import (
 // as is in use, which here is so little that a busy gateway would collect dozens
 // of times a second, each time looking through all that the program has built
 // in: a tenth of what a request costs (docs/performance.md). While there is load
-// the heap may grow to busyHeap; when it has gone, memory is the default's again.
+// there may be busyGarbage, however much is in use; when it has gone, memory is
+// the default's again.
 const (
-	busyHeap   = 64 << 20 // bytes
-	mostGrowth = 800      // GOGC, whatever is in use
-	usual      = 100      // GOGC of the default
-	paceEvery  = time.Second
-	busyCycles = 4  // of the collector in paceEvery
-	calmAfter  = 60 // times paceEvery with hardly any
+	busyGarbage = 64 << 20 // bytes
+	mostGrowth  = 800      // GOGC, however little is in use
+	usual       = 100      // GOGC of the default
+	paceEvery   = time.Second
+	busyCycles  = 4  // of the collector in paceEvery
+	calmAfter   = 60 // times paceEvery with hardly any
 )
 
 // paceCollector adapts the collector to the load until the program ends. An
@@ -55,7 +56,7 @@ func (p *pace) next(cycles, live uint64) (percent int, change bool) {
 	}
 	since := cycles - p.cycles
 	p.cycles = cycles
-	allowed := int(min(max(busyHeap*100/max(live, 1), usual+100)-100, mostGrowth))
+	allowed := int(min(max(busyGarbage*100/max(live, 1), usual), mostGrowth))
 	// With more room there are fewer cycles under the same load.
 	switch room := uint64(before / usual); {
 	case since*room >= busyCycles:
