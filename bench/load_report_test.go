@@ -39,9 +39,9 @@ func (m measure) values(runs []run) []float64 {
 	return out
 }
 
-// ratio is a contestant's to bare Caddy, of each round.
-func (m measure) ratio(results map[string][]run, name string) spread {
-	return spreadOf(ratios(m.values(results[name]), m.values(results[bareCaddy])))
+// ratio is a contestant's to another, of each round.
+func (m measure) ratio(results map[string][]run, name, to string) spread {
+	return spreadOf(ratios(m.values(results[name]), m.values(results[to])))
 }
 
 func (m measure) reached(ratio float64) bool {
@@ -65,7 +65,7 @@ func reportLoad(s *section, loads []load, results map[load]map[string][]run) {
 	for _, l := range loads {
 		s.say("**%s**", l)
 		var rows [][]string
-		for _, name := range []string{bareCaddy, control, inRedis, embedded} {
+		for _, name := range []string{bareCaddy, control, teller, inRedis, embedded} {
 			if len(results[l][name]) == 0 {
 				continue
 			}
@@ -74,7 +74,7 @@ func reportLoad(s *section, loads []load, results map[load]map[string][]run) {
 				row = append(row, spreadOf(measures[i].values(results[l][name])).cell(format))
 			}
 			for _, m := range measures {
-				row = append(row, m.ratio(results[l], name).cell("%.3f"))
+				row = append(row, m.ratio(results[l], name, bareCaddy).cell("%.3f"))
 			}
 			rows = append(rows, row)
 		}
@@ -88,23 +88,26 @@ func reportLoad(s *section, loads []load, results map[load]map[string][]run) {
 // claims says for one measure what is reached in all loads, and whether the
 // control lets that be believed.
 func (m measure) claims(s *section, loads []load, results map[load]map[string][]run) {
-	medians := func(name string) (out []float64, text string) {
+	medians := func(name, to string) (out []float64, text string) {
 		for _, l := range loads {
 			if !l.signedOut {
-				out = append(out, m.ratio(results[l], name).median)
+				out = append(out, m.ratio(results[l], name, to).median)
 			}
 		}
 		return out, strings.Trim(fmt.Sprintf("%.3f", out), "[]")
 	}
-	noise, text := medians(control)
+	noise, text := medians(control, bareCaddy)
 	verdict := "so these ratios decide"
 	if slices.Min(noise) < 1-controlNoise || slices.Max(noise) > 1+controlNoise {
 		verdict = "so these ratios decide nothing: " + m.instead
 	}
 	s.say("**%s ÷ bare** of the loads in their order above. The control is at %s, %s.", m.name, text, verdict)
 	for _, name := range []string{inRedis, embedded} {
-		ratios, text := medians(name)
+		ratios, text := medians(name, bareCaddy)
 		holds := !slices.ContainsFunc(ratios, func(r float64) bool { return !m.reached(r) })
 		s.claim(holds, "%s %s %.2f: %s", name, m.sign(), m.goal, text)
 	}
+	_, first := medians(inRedis, teller)
+	_, second := medians(embedded, teller)
+	s.say("To bare Caddy that sends the same headers: Redis %s, embedded %s.", first, second)
 }

@@ -4,16 +4,25 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/assertion"
+	"github.com/sallyport-auth/sallyport/internal/keyring"
+	"github.com/sallyport-auth/sallyport/internal/login"
 )
 
 // The contestants of TestLoad. The control differs from bare Caddy in nothing
-// that could cost anything.
+// that could cost anything. The teller is bare Caddy that sends the app the same
+// headers as a gateway does, of one person always: what of a gateway's cost is
+// Caddy's, for taking five headers to an app.
 const (
 	bareCaddy = "bare"
 	control   = "nothing"
+	teller    = "bare + headers"
 	inRedis   = "sallyport, Redis"
 	embedded  = "sallyport, embedded"
 )
@@ -72,7 +81,7 @@ func TestLoad(t *testing.T) {
 				results[l] = map[string][]run{}
 			}
 			for order, p := range turns(f.proxies, round) {
-				if l.signedOut && p.name == control {
+				if l.signedOut && (p.name == control || p.name == teller) {
 					continue
 				}
 				r := f.run(t, p, l, round)
@@ -122,6 +131,7 @@ func newField(t *testing.T) *field {
 	for _, o := range []proxyOptions{
 		{name: bareCaddy, program: "caddy", dir: t.TempDir()},
 		{name: control, program: "caddy", dir: t.TempDir(), handler: "\tbench_nothing\n"},
+		{name: teller, program: "caddy", dir: t.TempDir(), handler: tellingHeaders(t, embeddedDir)},
 		gatewayOptions(inRedis, redisDir, sessionsInRedis(redis.Addr)),
 		gatewayOptions(embedded, embeddedDir, "embedded"),
 	} {
@@ -149,7 +159,7 @@ func (f *field) checkIdentity(t *testing.T, p *proxy) {
 		t.Fatal(err)
 	}
 	want := ""
-	if p.gateway() {
+	if p.gateway() || p.name == teller {
 		want = nameOf(0)
 	}
 	if res.StatusCode != http.StatusOK || string(got) != want {
@@ -157,7 +167,41 @@ func (f *field) checkIdentity(t *testing.T, p *proxy) {
 	}
 }
 
-func (p *proxy) gateway() bool { return p.name != bareCaddy && p.name != control }
+func (p *proxy) gateway() bool { return p.name == inRedis || p.name == embedded }
+
+// tellingHeaders are the lines by which Caddy sends an app what a gateway would
+// for the first person whose home is dir, and as that takes the cookie away.
+func tellingHeaders(t *testing.T, dir string) string {
+	t.Helper()
+	ring, err := keyring.Load(filepath.Join(ownDir(dir), "keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := assertion.NewKeys(ring.AssertionKeys())
+	if err != nil {
+		t.Fatal(err)
+	}
+	who, now := personOf(0), time.Now()
+	text, _, err := keys.Sign(assertion.Identity{
+		Issuer: "https://" + plainHost, Audience: plainHost, Subject: login.NewID(),
+		Username: who.Name, Name: who.DisplayName, Email: who.Email, Groups: who.Groups,
+		AMR: []string{"pwd", "otp", "mfa"}, AuthTime: now, Ends: now.Add(24 * time.Hour),
+	}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := "\trequest_header -Cookie\n"
+	for _, h := range [][2]string{
+		{"Remote-User", who.Name},
+		{"Remote-Name", who.DisplayName},
+		{"Remote-Email", who.Email},
+		{"Remote-Groups", strings.Join(who.Groups, ",")},
+		{assertion.Header, text},
+	} {
+		lines += fmt.Sprintf("\trequest_header %s %q\n", h[0], h[1])
+	}
+	return lines
+}
 
 // The headers that all requests have, besides the cookies.
 var (

@@ -97,8 +97,14 @@ func (p population) seed(t testing.TB, dir string, stores ...sessionWriter) seed
 	return out
 }
 
-// seedAccounts are those of a company of one mail domain: each is in five of
-// many groups.
+// personOf is somebody in a company of one mail domain, in five of many groups.
+func personOf(i int) account.Account {
+	return account.Account{
+		Name: nameOf(i), Email: nameOf(i) + "@example.com", DisplayName: fmt.Sprintf("Person Number %d", i),
+		Groups: []string{"everyone", "staff", fmt.Sprintf("site-%d", i%7), fmt.Sprintf("team-%d", i%211), fmt.Sprintf("project-%d", i%1009)},
+	}
+}
+
 func (p population) seedAccounts(ctx context.Context, dir string) (*keyring.Ring, []account.ID, error) {
 	store := sqlstore.OpenSQLite(filepath.Join(dir, "accounts.db"))
 	defer store.Close()
@@ -121,12 +127,10 @@ func (p population) seedAccounts(ctx context.Context, dir string) (*keyring.Ring
 	for len(ids) < p.accounts {
 		var batch []account.Account
 		for i := len(ids); i < min(len(ids)+accountBatch, p.accounts); i++ {
-			batch = append(batch, account.Account{
-				ID: account.ID(login.NewID()), Name: nameOf(i),
-				Email: nameOf(i) + "@example.com", DisplayName: fmt.Sprintf("Person Number %d", i),
-				Groups:       []string{"everyone", "staff", fmt.Sprintf("site-%d", i%7), fmt.Sprintf("team-%d", i%211), fmt.Sprintf("project-%d", i%1009)},
-				PasswordHash: secret.New(hash), PasswordChanged: now, Created: now, LastSignIn: now,
-			})
+			a := personOf(i)
+			a.ID = account.ID(login.NewID())
+			a.PasswordHash, a.PasswordChanged, a.Created, a.LastSignIn = secret.New(hash), now, now, now
+			batch = append(batch, a)
 		}
 		if _, err := store.CreateAccounts(ctx, batch); err != nil {
 			return nil, nil, err
