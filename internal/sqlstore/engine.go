@@ -27,6 +27,9 @@ type pools struct {
 	// kept is read with what is asked often; nil where the driver keeps that
 	// itself.
 	kept *kept
+	// checkpoint moves the log into the database while others write; nil where
+	// the server does so by itself.
+	checkpoint func(context.Context) error
 	// release gives back what was taken besides connections.
 	release func() error
 }
@@ -141,6 +144,17 @@ func (e *engine) changeWithin(ctx context.Context, bound time.Duration, what str
 		}
 	}
 	return outcome(what, timedOut(ctx, err))
+}
+
+// checkpoint keeps the log short without taking the writer.
+func (e *engine) checkpoint(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	p, err := e.open(ctx)
+	if err == nil && p.checkpoint != nil {
+		err = p.checkpoint(ctx)
+	}
+	return outcome("moving the log into the database", timedOut(ctx, err))
 }
 
 func (e *engine) transaction(ctx context.Context, db *sql.DB, f func(context.Context, querier) error) error {

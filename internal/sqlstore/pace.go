@@ -11,7 +11,13 @@ const (
 	holdWriter = 3 * time.Millisecond
 	// The fewest and the most rows of one transaction. Below some it is the
 	// disk's confirmation that takes the time, however few they are.
-	fewestRows, mostRows = 64, 1024
+	fewestRows, mostRows = 64, 256
+	// checkpointRows is how many rows housekeeping removes at most before it moves
+	// SQLite's log into the database. A commit that makes the log 1000 pages long
+	// moves them before it gives the writer back, which takes longer than
+	// holdWriter. A session is about two pages: one of each index that is in no
+	// order of time.
+	checkpointRows = 384
 )
 
 // pace is how many rows housekeeping writes in one transaction, as learnt from
@@ -33,8 +39,9 @@ func (p *pace) took(d time.Duration) {
 // remove runs a statement that removes what was over by $1, at most $2 rows, again
 // and again until there are no more: each time in a transaction of its own, and
 // then it rests for as long as that took. Whoever signs in meanwhile waits for
-// one of them at most.
+// one of them at most, and not for the log to be moved.
 func (p *pace) remove(ctx context.Context, e *engine, what, statement string, over time.Time) error {
+	logged := 0
 	for some := true; some; {
 		var begun time.Time
 		rows := p.rows()
@@ -49,6 +56,12 @@ func (p *pace) remove(ctx context.Context, e *engine, what, statement string, ov
 		}
 		if took := time.Since(begun); some {
 			p.took(took)
+			if logged += rows; logged+p.rows() > checkpointRows {
+				if err := e.checkpoint(ctx); err != nil {
+					return err
+				}
+				logged = 0
+			}
 			rest(ctx, took)
 		}
 	}

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -84,6 +85,35 @@ func TestHousekeepingTakesTheWriterForAMomentAtATime(t *testing.T) {
 	}
 	if n := count(); n != 0 {
 		t.Errorf("%d expired last uses are left", n)
+	}
+}
+
+// A removal moves the log into the database by itself: no commit, its own or
+// one of somebody who signs in, is to find it so long that it has to.
+func TestRemovalKeepsTheLogShort(t *testing.T) {
+	t.Parallel()
+	e, path := openSessions(t, EmbeddedOptions{})
+	ctx := t.Context()
+	db := writer(t, e.db)
+	const sessions = 20 * checkpointRows
+	for _, statement := range []string{
+		fmt.Sprintf(`INSERT INTO sessions (id, account, created, expires, record)
+			WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+			SELECT hex(randomblob(16)), hex(randomblob(16)), 0, i, hex(zeroblob(150)) FROM n`, sessions),
+		"PRAGMA wal_checkpoint(TRUNCATE)",
+		"PRAGMA wal_autocheckpoint = 0", // what is left to commits stays in the log
+	} {
+		_, err := db.Exec(statement)
+		must(t, err)
+	}
+	must(t, e.Purge(ctx, time.Now()))
+	var left int
+	must(t, db.QueryRow(`SELECT COUNT(*) FROM sessions`).Scan(&left))
+	info, err := os.Stat(path + "-wal")
+	must(t, err)
+	const page = 4096 + 24 // and its header in the log
+	if pages := info.Size() / page; left != 0 || pages >= 1000 {
+		t.Errorf("%d sessions are left, and the log had %d pages", left, pages)
 	}
 }
 

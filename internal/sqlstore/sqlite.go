@@ -75,7 +75,26 @@ func dialSQLite(ctx context.Context, path string) (_ *pools, err error) {
 	}
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	return &pools{write: write, read: read, kept: &kept{DB: read}, release: release}, nil
+	checkpoint := func(ctx context.Context) error { return checkpointSQLite(ctx, read) }
+	return &pools{write: write, read: read, kept: &kept{DB: read}, checkpoint: checkpoint, release: release}, nil
+}
+
+// checkpointSQLite waits for nobody, and nobody for it. SQLite begins its log
+// anew once all of it is in the database, so what is written meanwhile is moved
+// too: it is little.
+func checkpointSQLite(ctx context.Context, db *sql.DB) error {
+	before := -1
+	for range 3 {
+		var busy, pages, moved int
+		if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &moved); err != nil {
+			return err
+		}
+		if busy != 0 || pages == before {
+			return nil
+		}
+		before = pages
+	}
+	return nil
 }
 
 // firstRead opens the file, and tells one that is no database apart from one
