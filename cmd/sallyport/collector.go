@@ -31,6 +31,11 @@ func paceCollector() {
 	read := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/live:bytes"}}
 	var p pace
 	for range time.Tick(paceEvery) {
+		if p.cycles == 0 {
+			// Starting leaves garbage, and a process without load would neither
+			// collect it for minutes nor hand back where it was.
+			debug.FreeOSMemory()
+		}
 		metrics.Read(read)
 		if percent, change := p.next(read[0].Value.Uint64(), read[1].Value.Uint64()); change {
 			debug.SetGCPercent(percent)
