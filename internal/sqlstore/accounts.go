@@ -18,6 +18,9 @@ const selectAccount = `SELECT a.id, a.name, a.email, a.display_name, a.group_nam
 const (
 	selectAccountByID   = selectAccount + `WHERE a.id = $1`
 	selectAccountsAfter = selectAccount + `WHERE a.name > $1 ORDER BY a.name LIMIT $2`
+	// The second condition leaves out what the account was called once.
+	selectAccountByIdentifier = selectAccount + `JOIN identifiers i ON i.account = a.id
+		WHERE i.identifier = $1 AND (a.name = $1 OR a.email = $1)`
 )
 
 func selectAccountsByID(n int) string { return selectAccount + `WHERE a.id IN (` + places(1, n) + `)` }
@@ -52,10 +55,7 @@ func (s *Store) AccountByIdentifier(ctx context.Context, identifier string) (a a
 		return a, account.ErrNotFound
 	}
 	err = s.db.view(ctx, "finding an account", func(ctx context.Context, q querier) error {
-		// The second condition leaves out what the account was called once.
-		a, err = scanAccount(q.QueryRowContext(ctx, selectAccount+
-			`JOIN identifiers i ON i.account = a.id
-			WHERE i.identifier = $1 AND (a.name = $1 OR a.email = $1)`, identifier))
+		a, err = scanAccount(q.QueryRowContext(ctx, selectAccountByIdentifier, identifier))
 		return err
 	})
 	return a, err

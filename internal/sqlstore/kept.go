@@ -6,11 +6,13 @@ import (
 	"sync"
 )
 
-// often are the statements that requests of signed-in people cost. SQLite needs
-// longer to compile one of them than to run it, so they are compiled once for
-// each connection.
+// often are the statements that requests of signed-in people cost, and those of
+// every step of a sign-in. SQLite needs longer to compile one of them than to run
+// it, so they are compiled once for each connection.
 var often = func() map[string]bool {
-	all := map[string]bool{selectLiveSession: true, selectAccountByID: true}
+	all := map[string]bool{
+		selectLiveSession: true, selectAccountByID: true, selectAccountByIdentifier: true, selectFactorsOfMany(1): true,
+	}
 	for _, n := range listSizes {
 		all[selectLiveSessions(n)], all[selectAccountsByID(n)] = true, true
 	}
