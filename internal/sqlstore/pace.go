@@ -20,19 +20,23 @@ const (
 	checkpointRows = 384
 )
 
-// pace is how many rows housekeeping writes in one transaction, as learnt from
-// those before. The zero value begins with the fewest.
-type pace int
+// pace is how housekeeping writes: how many rows in one transaction, as learnt
+// from those before. The zero value begins with the fewest.
+type pace struct {
+	batch  int  // rows
+	logged int  // rows in SQLite's log since it was moved
+	stuck  bool // moving it failed
+}
 
-func (p pace) rows() int { return max(int(p), fewestRows) }
+func (p *pace) rows() int { return max(p.batch, fewestRows) }
 
 // took learns from a transaction of that many rows.
 func (p *pace) took(d time.Duration) {
 	switch {
 	case d > holdWriter:
-		*p = pace(max(p.rows()/2, fewestRows))
+		p.batch = max(p.rows()/2, fewestRows)
 	case d < holdWriter/2:
-		*p = pace(min(p.rows()*2, mostRows))
+		p.batch = min(p.rows()*2, mostRows)
 	}
 }
 
@@ -41,10 +45,12 @@ func (p *pace) took(d time.Duration) {
 // then it rests for as long as that took. Whoever signs in meanwhile waits for
 // one of them at most, and not for the log to be moved.
 func (p *pace) remove(ctx context.Context, e *engine, what, statement string, over time.Time) error {
-	logged := 0
 	for some := true; some; {
-		var begun time.Time
 		rows := p.rows()
+		if p.logged+rows > checkpointRows {
+			p.moveLog(ctx, e)
+		}
+		var begun time.Time
 		err := e.change(ctx, what, func(ctx context.Context, q querier) error {
 			begun = time.Now()
 			removed, err := affected(ctx, q, statement, micros(over), rows)
@@ -54,18 +60,25 @@ func (p *pace) remove(ctx context.Context, e *engine, what, statement string, ov
 		if err != nil {
 			return err
 		}
+		p.logged += rows
 		if took := time.Since(begun); some {
 			p.took(took)
-			if logged += rows; logged+p.rows() > checkpointRows {
-				if err := e.checkpoint(ctx); err != nil {
-					return err
-				}
-				logged = 0
-			}
 			rest(ctx, took)
 		}
 	}
 	return nil
+}
+
+// moveLog only spares others a wait: where it fails, commits move the log as
+// SQLite has it, and what is to be removed is removed all the same.
+func (p *pace) moveLog(ctx context.Context, e *engine) {
+	if p.stuck {
+		return
+	}
+	begun := time.Now()
+	p.stuck = e.checkpoint(ctx) != nil
+	p.logged = 0
+	rest(ctx, time.Since(begun))
 }
 
 func rest(ctx context.Context, d time.Duration) {

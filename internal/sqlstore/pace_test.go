@@ -1,6 +1,8 @@
 package sqlstore
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -114,6 +116,47 @@ func TestRemovalKeepsTheLogShort(t *testing.T) {
 	const page = 4096 + 24 // and its header in the log
 	if pages := info.Size() / page; left != 0 || pages >= 1000 {
 		t.Errorf("%d sessions are left, and the log had %d pages", left, pages)
+	}
+}
+
+// It takes a reader, and not the writer that somebody has.
+func TestLogIsMovedWhileSomebodyWrites(t *testing.T) {
+	t.Parallel()
+	e, _ := openSessions(t, EmbeddedOptions{})
+	ctx := t.Context()
+	must(t, e.CreateSession(ctx, sessionAt(time.Now())))
+	tx, err := writer(t, e.db).BeginTx(ctx, nil)
+	must(t, err)
+	defer func() { must(t, tx.Rollback()) }()
+	_, err = tx.Exec(`DELETE FROM sessions`)
+	must(t, err)
+	must(t, e.db.checkpoint(ctx)) // else it fails after callTimeout
+}
+
+// A log that cannot be moved keeps nothing from being removed.
+func TestRemovalGoesOnWhereTheLogCannotBeMoved(t *testing.T) {
+	t.Parallel()
+	e, _ := openSessions(t, EmbeddedOptions{})
+	ctx := t.Context()
+	p, err := e.db.open(ctx)
+	must(t, err)
+	tried := 0
+	p.checkpoint = func(context.Context) error {
+		tried++
+		return errors.New("database or disk is full")
+	}
+	for _, statement := range []string{
+		`INSERT INTO activity (session, at, expires) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT i, 0, i FROM n`,
+		`INSERT INTO once (key, expires, record) VALUES (x'01', 1, x'02')`, // the last of the tables,
+	} {
+		_, err := p.write.Exec(statement)
+		must(t, err)
+	}
+	must(t, e.Purge(ctx, time.Now()))
+	var left int
+	must(t, p.write.QueryRow(`SELECT (SELECT COUNT(*) FROM activity) + (SELECT COUNT(*) FROM once)`).Scan(&left))
+	if left != 0 || tried != 1 {
+		t.Errorf("%d rows are left; it was tried %d times", left, tried)
 	}
 }
 

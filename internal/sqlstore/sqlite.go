@@ -79,9 +79,9 @@ func dialSQLite(ctx context.Context, path string) (_ *pools, err error) {
 	return &pools{write: write, read: read, kept: &kept{DB: read}, checkpoint: checkpoint, release: release}, nil
 }
 
-// checkpointSQLite waits for nobody, and nobody for it. SQLite begins its log
-// anew once all of it is in the database, so what is written meanwhile is moved
-// too: it is little.
+// checkpointSQLite waits for no transaction, and none for it; it has one of the
+// readers meanwhile. SQLite begins its log anew once all of it is in the
+// database, so what is written meanwhile is moved too: it is little.
 func checkpointSQLite(ctx context.Context, db *sql.DB) error {
 	before := -1
 	for range 3 {
@@ -89,7 +89,7 @@ func checkpointSQLite(ctx context.Context, db *sql.DB) error {
 		if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &moved); err != nil {
 			return err
 		}
-		if busy != 0 || pages == before {
+		if busy != 0 || moved == pages && pages == before {
 			return nil
 		}
 		before = pages
