@@ -14,7 +14,7 @@ import (
 // there may be busyGarbage, however much is in use; when it has gone, memory is
 // the default's again.
 const (
-	busyGarbage = 64 << 20 // bytes
+	busyGarbage = 80 << 20 // bytes
 	mostGrowth  = 800      // GOGC, however little is in use
 	usual       = 100      // GOGC of the default
 	paceEvery   = time.Second
@@ -28,7 +28,13 @@ func paceCollector() {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	read := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/live:bytes"}}
+	// Go allows for garbage by all that the collector looks through.
+	read := []metrics.Sample{
+		{Name: "/gc/cycles/total:gc-cycles"},
+		{Name: "/gc/heap/live:bytes"},
+		{Name: "/gc/scan/stack:bytes"},
+		{Name: "/gc/scan/globals:bytes"},
+	}
 	var p pace
 	for range time.Tick(paceEvery) {
 		if p.cycles == 0 {
@@ -37,7 +43,11 @@ func paceCollector() {
 			debug.FreeOSMemory()
 		}
 		metrics.Read(read)
-		if percent, change := p.next(read[0].Value.Uint64(), read[1].Value.Uint64()); change {
+		used := uint64(0)
+		for _, of := range read[1:] {
+			used += of.Value.Uint64()
+		}
+		if percent, change := p.next(read[0].Value.Uint64(), used); change {
 			debug.SetGCPercent(percent)
 		}
 	}
@@ -51,9 +61,9 @@ type pace struct {
 }
 
 // next gives the GOGC for now, from how many cycles there have been and how many
-// bytes the last one found in use; change is false where it is close to what it
+// bytes the last one looked through; change is false where it is close to what it
 // is already: to set it stops the program for a moment.
-func (p *pace) next(cycles, live uint64) (percent int, change bool) {
+func (p *pace) next(cycles, used uint64) (percent int, change bool) {
 	before := max(p.percent, usual)
 	if p.cycles == 0 { // those of the start are no load
 		p.cycles = cycles
@@ -61,14 +71,14 @@ func (p *pace) next(cycles, live uint64) (percent int, change bool) {
 	}
 	since := cycles - p.cycles
 	p.cycles = cycles
-	allowed := int(min(max(busyGarbage*100/max(live, 1), usual), mostGrowth))
+	allowed := int(min(max(busyGarbage*100/max(used, 1), usual), mostGrowth))
 	// With more room there are fewer cycles under the same load.
 	switch room := uint64(before / usual); {
 	case since*room >= busyCycles:
 		p.calm, percent = 0, allowed
 	case p.calm < calmAfter:
 		p.calm++
-		return before, false
+		percent = min(before, allowed) // more may be in use than when it was set
 	default:
 		percent = usual
 	}

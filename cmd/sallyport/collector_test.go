@@ -19,7 +19,7 @@ func TestCollectorFollowsTheLoad(t *testing.T) {
 	for range 20 {
 		look(1, usual)
 	}
-	look(30, 800) // 8 MiB in use and 64 of garbage
+	look(30, 800) // 8 MiB in use and 64 of garbage: not more, however little is in use
 	for range 20 {
 		look(4, 800) // the same load, with that room
 	}
@@ -38,7 +38,7 @@ func TestCollectorFollowsTheLoad(t *testing.T) {
 
 func TestLargeHeapIsCollectedAsUsual(t *testing.T) {
 	t.Parallel()
-	for live, want := range map[uint64]int{0: mostGrowth, 1 << 20: mostGrowth, 16 << 20: 400, 32 << 20: 200, 64 << 20: usual, 1 << 30: usual} {
+	for live, want := range map[uint64]int{0: mostGrowth, 1 << 20: mostGrowth, 16 << 20: 500, 32 << 20: 250, 80 << 20: usual, 1 << 30: usual} {
 		p := pace{cycles: 1}
 		p.next(100, live)
 		if got := max(p.percent, usual); got != want {
@@ -48,5 +48,10 @@ func TestLargeHeapIsCollectedAsUsual(t *testing.T) {
 	p := pace{cycles: 1, percent: mostGrowth}
 	if percent, change := p.next(100, 1<<30); percent != usual || !change {
 		t.Errorf("the heap grew: GOGC %d", percent)
+	}
+	// Also when there is hardly any load.
+	p = pace{cycles: 1, percent: 250}
+	if percent, change := p.next(2, 80<<20); percent != usual || !change {
+		t.Errorf("the heap grew without load: GOGC %d", percent)
 	}
 }
