@@ -2,6 +2,8 @@ package caddymodule
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -149,10 +151,47 @@ func TestAPIKeyCommandsRefuse(t *testing.T) {
 	g.refused(t, 1, "has 50 API keys", "key", "add", "anna", "--name", "x")
 }
 
-// A pepper that a key needs, also the one before in its grace time, stays.
+// morePeople makes as many accounts as are read at once, by name after the
+// others' but for one.
+func (g *commanded) morePeople(t *testing.T) {
+	t.Helper()
+	var more []account.Account
+	for i := range pageSize {
+		more = append(more, account.Account{ID: account.ID(login.NewID()), Name: fmt.Sprintf("more%04d", i), Created: time.Now()})
+	}
+	if _, err := started.current().engine.durable.CreateAccounts(t.Context(), more); err != nil {
+		t.Fatal(err)
+	}
+	g.ok(t, "account", "add", "zoe", "--email", "z@example.com")
+}
+
+func TestAPIKeysOfManyAccountsAreListed(t *testing.T) {
+	g := startCommanded(t)
+	if out := g.ok(t, "key", "list", "--json"); out != "{\n  \"keys\": []\n}\n" {
+		t.Errorf("of nobody: %q", out)
+	}
+	g.ok(t, "account", "add", "anna", "--email", "a@example.com")
+	g.morePeople(t)
+	for _, of := range []string{"zoe", "anna", "anna"} {
+		g.ok(t, "key", "add", of, "--name", "x")
+	}
+	var list apiKeyList
+	g.json(t, &list, "key", "list")
+	var owners []string
+	for _, k := range list.Keys {
+		owners = append(owners, k.Account)
+	}
+	if !slices.Equal(owners, []string{"anna", "anna", "zoe"}) {
+		t.Errorf("keys of %v", owners)
+	}
+}
+
+// A pepper that a key needs, also the one before in its grace time, stays,
+// whoever of many has it.
 func TestPepperOfAnAPIKeyIsNotRetired(t *testing.T) {
 	g := startCommanded(t)
 	g.ok(t, "account", "add", "anna", "--email", "a@example.com")
+	g.morePeople(t)
 	var made apiKeyShown
 	g.json(t, &made, "key", "add", "anna", "--name", "x")
 	g.ok(t, "keys", "add", "pepper")
