@@ -125,7 +125,9 @@ func TestScale(t *testing.T) {
 	s.claim(bytes <= bytesGoal, "a session takes at most %d bytes in Redis: %.0f", bytesGoal, bytes)
 	s.claim(grown <= grownGoal, "while all accounts and sessions are listed the gateway's memory grows by at most %d MiB: %d", grownGoal, grown)
 	s.claim(longest <= 10, "while many sessions expire in Redis nothing waits for more than 10 ms: %.1f ms", longest)
-	if ok {
+	if !ok {
+		s.say("- **Not measured**: whether anything waits for more than 10 ms while expired sessions are removed from the embedded store: this machine has no memory file system with room for them.")
+	} else {
 		s.claim(max(read, write) <= 10, "while expired sessions are removed from the embedded store, in a memory file system, nothing waits for more than 10 ms: %.1f ms to read, %.1f ms to write", read, write)
 	}
 }

@@ -53,7 +53,7 @@ func TestStart(t *testing.T) {
 	}
 	s.say("From the start of the process, with a database, a key ring and sessions as they are after a restart, to the answer "+
 		"to a request of somebody signed in (to bare Caddy the same request). Memory after %v without requests: all that is resident, "+
-		"and of that what no file holds. How much of the program's own file counts depends on how the kernel keeps that file, and differs by 10 MiB from one copy to the next. Median (quartiles) of %d starts each.", idle, len(answered[bareCaddy]))
+		"and of that what no file holds. How much of the program's own file counts depends on how the kernel keeps that file, and differs by 10 MiB from one copy to the next. Sallyport gives the garbage of its start back to the system after a second, bare Caddy when it comes to that. Median (quartiles) of %d starts each.", idle, len(answered[bareCaddy]))
 	var rows [][]string
 	for _, o := range contestants {
 		rows = append(rows, []string{
