@@ -107,6 +107,9 @@ func (m measure) claims(s *section, loads []load, results map[load]map[string][]
 		holds := !slices.ContainsFunc(ratios, func(r float64) bool { return !m.reached(r) })
 		s.claim(holds, "%s %s %.2f: %s", name, m.sign(), m.goal, text)
 	}
+	if *quick { // without the teller
+		return
+	}
 	_, first := medians(inRedis, teller)
 	_, second := medians(embedded, teller)
 	s.say("To bare Caddy that sends the same headers: Redis %s, embedded %s.", first, second)
