@@ -224,7 +224,7 @@ func embeddedExpiry(t *testing.T, s *section, where, dir string) (row []string, 
 	defer store.Close()
 	expired := func(want int) {
 		t.Helper()
-		if n := rowsOf(t, dir, "sessions", "expires <= "+strconv.FormatInt(time.Now().UnixMicro(), 10)); n != want {
+		if n := expiredIn(t, dir); n != want {
 			t.Fatalf("%d expired sessions, want %d", n, want)
 		}
 	}
@@ -267,15 +267,16 @@ func embeddedExpiry(t *testing.T, s *section, where, dir string) (row []string, 
 	return row, reads.longest(purge, done), writes.longest(purge, done)
 }
 
-// rowsOf counts rows in the file of an embedded store in dir.
-func rowsOf(t *testing.T, dir, table, where string) (n int) {
+// expiredIn counts the expired sessions in the file of an embedded store in dir.
+func expiredIn(t *testing.T, dir string) (n int) {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(ownDir(dir), "sessions.db")+"?mode=ro")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+table+" WHERE "+where).Scan(&n); err != nil {
+	row := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM sessions WHERE expires <= $1", time.Now().UnixMicro())
+	if err := row.Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n

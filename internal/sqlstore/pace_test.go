@@ -147,7 +147,7 @@ func TestRemovalGoesOnWhereTheLogCannotBeMoved(t *testing.T) {
 	}
 	for _, statement := range []string{
 		`INSERT INTO activity (session, at, expires) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT i, 0, i FROM n`,
-		`INSERT INTO once (key, expires, record) VALUES (x'01', 1, x'02')`, // the last of the tables,
+		`INSERT INTO once (key, expires, record) VALUES (x'01', 1, x'02')`, // the last of the tables
 	} {
 		_, err := p.write.Exec(statement)
 		must(t, err)
