@@ -116,14 +116,7 @@ func addAPIKey(o *operation, said addAPIKeyArguments) (any, error) {
 
 // listAPIKeys lists those of one account, or of all.
 func listAPIKeys(o *operation, said namedArguments, l *listing) error {
-	if said.Account != "" {
-		a, err := o.find(said.Account)
-		if err != nil {
-			return err
-		}
-		return o.sendAPIKeys(l, []account.Account{a})
-	}
-	return o.eachPage(func(page []account.Account) error { return o.sendAPIKeys(l, page) })
+	return o.eachPageOf(said.Account, func(page []account.Account) error { return o.sendAPIKeys(l, page) })
 }
 
 func (o *operation) sendAPIKeys(l *listing, of []account.Account) error {

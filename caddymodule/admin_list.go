@@ -182,6 +182,18 @@ func (o *operation) eachPage(f func([]account.Account) error) error {
 	}
 }
 
+// eachPageOf is eachPage, or one page with the account of that name.
+func (o *operation) eachPageOf(name string, f func([]account.Account) error) error {
+	if name == "" {
+		return o.eachPage(f)
+	}
+	a, err := o.find(name)
+	if err != nil {
+		return err
+	}
+	return f([]account.Account{a})
+}
+
 func idsOf(accounts []account.Account) []account.ID {
 	ids := make([]account.ID, len(accounts))
 	for i, a := range accounts {

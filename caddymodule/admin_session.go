@@ -39,15 +39,11 @@ type ended struct {
 // listSessions lists those of one account, or of all that ever signed in: by
 // the account's name, each account's newest first.
 func listSessions(o *operation, said namedArguments, l *listing) error {
-	if said.Account != "" {
-		a, err := o.find(said.Account)
-		if err != nil {
-			return err
+	return o.eachPageOf(said.Account, func(page []account.Account) error {
+		if said.Account == "" {
+			page = slices.DeleteFunc(page, func(a account.Account) bool { return a.LastSignIn.IsZero() })
 		}
-		return o.sendSessions(l, []account.Account{a})
-	}
-	return o.eachPage(func(page []account.Account) error {
-		return o.sendSessions(l, slices.DeleteFunc(page, func(a account.Account) bool { return a.LastSignIn.IsZero() }))
+		return o.sendSessions(l, page)
 	})
 }
 
