@@ -50,12 +50,12 @@ test-short: need-go bin/testlog ## run the tests that need no server and no brow
 .PHONY: unit
 unit: need-go bin/testlog ## run all tests but e2e, with the race detector
 	$(call title,unit: all tests but e2e$(,) with the race detector)
-	$(GOTEST) -race -shuffle=on -timeout 20m $(PACKAGES) | $(TESTLOG)
+	$(GOTEST) -race -shuffle=on -timeout 30m $(PACKAGES) | $(TESTLOG)
 
 .PHONY: e2e
 e2e: build bin/testlog ## run the built program against real servers and a browser
 	$(call title,e2e: the built program)
-	$(GOTEST) -count=1 -timeout 30m ./e2e/... | $(TESTLOG)
+	$(GOTEST) -count=1 -timeout 60m ./e2e/... | $(TESTLOG)
 
 .PHONY: check
 check: need-go ## run go vet, staticcheck, gofumpt, govulncheck, the repository's rules
