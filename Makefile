@@ -8,6 +8,11 @@ SHELL := bash
 
 GO ?= go
 
+# The linters, the program and its tests are compiled in one way. Else Caddy would
+# be compiled once more for each; the race detector alone needs another way.
+export CGO_ENABLED := 0
+export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
+
 # go test, its output, and the names of skipped tests. Where CI is set no test
 # may be skipped.
 GOTEST := $(GO) test -json
@@ -30,7 +35,7 @@ need-go:
 .PHONY: build
 build: need-go ## build bin/sallyport
 	@[ -x bin/sallyport ] || echo "The first build fetches and compiles Caddy: about five minutes on two cores. Later ones take seconds."
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/sallyport ./cmd/sallyport
+	$(GO) build -ldflags "-s -w" -o bin/sallyport ./cmd/sallyport
 
 .PHONY: run
 run: build ## start a demo on http://localhost:8080; its state is in ./.run/
@@ -50,7 +55,7 @@ test-short: need-go bin/testlog ## run the tests that need no server and no brow
 .PHONY: unit
 unit: need-go bin/testlog ## run all tests but e2e, with the race detector
 	$(call title,unit: all tests but e2e$(,) with the race detector)
-	$(GOTEST) -race -shuffle=on -timeout 30m $(PACKAGES) | $(TESTLOG)
+	CGO_ENABLED=1 $(GOTEST) -race -shuffle=on -timeout 30m $(PACKAGES) | $(TESTLOG)
 
 .PHONY: e2e
 e2e: build bin/testlog ## run the built program against real servers and a browser
@@ -80,11 +85,10 @@ bench: build bench-tools ## measure what Sallyport costs beside bare Caddy; writ
 bench-quick: build bench-tools ## the same in less than three minutes; only prints
 	$(GO) test -count=1 -v -timeout 10m ./bench -quick
 
-# Compiled as `build` compiles the program, so that Caddy is not compiled again.
 .PHONY: bench-tools
 bench-tools: need-go test-tools
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/caddy ./bench/caddy
-	CGO_ENABLED=0 $(GO) test -c -trimpath -o bin/caddymodule.test ./caddymodule
+	$(GO) build -ldflags "-s -w" -o bin/caddy ./bench/caddy
+	$(GO) test -c -o bin/caddymodule.test ./caddymodule
 
 .PHONY: screenshots
 screenshots: need-go ## take pictures of every page, with every problem, into ./screenshots

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -22,10 +21,16 @@ import (
 type document struct{ spec *openapi3.T }
 
 // Folder is where the vendors' descriptions are, if they are: beside the
-// repository.
+// repository in which a test runs.
 func Folder() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "..", "..", "shared", "openapi")
+	dir, err := os.Getwd()
+	for err == nil && dir != filepath.Dir(dir) {
+		if _, missing := os.Stat(filepath.Join(dir, "go.mod")); missing == nil {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	return filepath.Join(filepath.Dir(dir), "shared", "openapi")
 }
 
 // load reads a description, once a process; nil where there is none.
