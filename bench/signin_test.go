@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/argon2"
+
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/factor"
 	"github.com/sallyport-auth/sallyport/internal/keyring"
@@ -156,18 +158,31 @@ func (l *lobby) signIns(t *testing.T, lasting time.Duration) stretch {
 	}
 }
 
-// hashes measures the same work on passwords alone: n at once, in this process.
-func hashes(t *testing.T, hash string, n int, lasting time.Duration) stretch {
-	t.Helper()
+// verified is what a sign-in does with a password, which has this hash.
+func verified(t *testing.T, hash string) func() {
+	return func() {
+		if right, _, err := factor.VerifyPassword(hash, secret.New(password), passwordParams); !right || err != nil {
+			t.Errorf("the password is not right: %v", err)
+		}
+	}
+}
+
+// byLibrary is the same work as the library does it, in memory of its own each
+// time.
+func byLibrary() {
+	p := passwordParams
+	argon2.IDKey([]byte(password), []byte("sixteen bytes of"), p.Passes, p.MemoryKiB, p.Threads, 32)
+}
+
+// hashes measures passwords alone: n at once, in this process.
+func hashes(one func(), n int, lasting time.Duration) stretch {
 	before, began := ownCPU(), time.Now()
 	var done atomic.Int64
 	var all sync.WaitGroup
 	for range n {
 		all.Go(func() {
 			for time.Since(began) < lasting {
-				if right, _, err := factor.VerifyPassword(hash, secret.New(password), passwordParams); !right || err != nil {
-					t.Errorf("the password is not right: %v", err)
-				}
+				one()
 				done.Add(1)
 			}
 		})
@@ -185,7 +200,7 @@ func ownCPU() time.Duration {
 
 // TestSignIn measures what signing in costs beside the hashing of the password.
 func TestSignIn(t *testing.T) {
-	s := newSection(t, "signin", "what", "hashed at once", "sign-ins a second", "hashes a second", "CPU of a sign-in ms", "CPU of a hash ms", "p99 calm ms", "p99 beside another program ms", "p99 in the storm ms")
+	s := newSection(t, "signin", "what", "hashed at once", "sign-ins a second", "hashes a second", "the library's hashes a second", "CPU of a sign-in ms", "CPU of a hash ms", "p99 calm ms", "p99 beside another program ms", "p99 in the storm ms")
 	hash, err := factor.HashPassword(secret.New(password), passwordParams)
 	if err != nil {
 		t.Fatal(err)
@@ -204,21 +219,25 @@ func TestSignIn(t *testing.T) {
 			options, turns = fmt.Sprintf("password {\n\t\t\tparallel %d\n\t\t}", parallel), parallel
 		}
 		l = startLobby(t, rounds(400, 150), options)
-		row, share := l.pairs(t, s, hash, turns)
+		row, share := l.pairs(t, s, verified(t, hash), turns)
 		table, shares = append(table, row), append(shares, share)
 	}
-	s.table([]string{"hashed at once", "sign-ins a second", "argon2id alone, a second", "share", "CPU beside the hash, of a sign-in"}, table)
+	s.table([]string{
+		"hashed at once", "sign-ins a second", "the library alone, a second", "share",
+		"Sallyport's hashing alone, a second", "share", "CPU beside the hash, of a sign-in",
+	}, table)
 	peak, bound := l.crowd(t, s), machineMemory(t)/4
 	times := l.calmAndStorm(t, s)
 	for i, share := range shares {
-		s.claim(share >= 0.95, "signing in is limited by argon2id alone: with %s hashed at once %.3f of its rate (goal 0.95)", table[i][0], share)
+		s.claim(share >= 0.95, "signing in is limited by argon2id alone: with %s hashed at once %.3f of the library's rate (goal 0.95)", table[i][0], share)
 	}
 	s.claim(peak < bound, "memory with %d sign-ins at once stays below the bound, a quarter of the machine's: %d of %d MiB", crowd, peak>>20, bound>>20)
 	s.claim(times <= 2, "the p99 of signed-in requests in a storm of sign-ins is at most twice that of calm: %.1f times", times)
 }
 
-// pairs measures sign-ins and hashes in turn.
-func (l *lobby) pairs(t *testing.T, s *section, hash string, turns int) (row []string, share float64) {
+// pairs measures sign-ins and hashes in turn, and gives the share of the
+// library's rate that signing in reaches.
+func (l *lobby) pairs(t *testing.T, s *section, verify func(), turns int) (row []string, share float64) {
 	t.Helper()
 	if _, err := l.signIn(); err != nil {
 		t.Fatal(err)
@@ -227,19 +246,21 @@ func (l *lobby) pairs(t *testing.T, s *section, hash string, turns int) (row []s
 	if *quick {
 		lasting = 4 * time.Second
 	}
-	var in, alone, beside []float64
+	var in, alone, library, beside []float64
 	for range rounds(9, 2) {
-		a := hashes(t, hash, turns, lasting/3)
+		a, lib := hashes(verify, turns, lasting/3), hashes(byLibrary, turns, lasting/3)
 		if l.atOnce == 0 {
 			l.atOnce = turns * min(max(int(0.8*a.rate/float64(turns)), 3), 8)
 		}
 		b := l.signIns(t, lasting)
-		in, alone, beside = append(in, b.rate), append(alone, a.rate), append(beside, ms(b.cpu-a.cpu))
-		s.row("rate", turns, b.rate, a.rate, ms(b.cpu), ms(a.cpu), "", "", "")
+		in, alone, library = append(in, b.rate), append(alone, a.rate), append(library, lib.rate)
+		beside = append(beside, ms(b.cpu-a.cpu))
+		s.row("rate", turns, b.rate, a.rate, lib.rate, ms(b.cpu), ms(a.cpu), "", "", "")
 	}
-	shares := spreadOf(ratios(in, alone))
+	shares := spreadOf(ratios(in, library))
 	return []string{
-		strconv.Itoa(turns), spreadOf(in).cell("%.2f"), spreadOf(alone).cell("%.2f"), shares.cell("%.3f"), spreadOf(beside).cell("%.1f ms"),
+		strconv.Itoa(turns), spreadOf(in).cell("%.2f"), spreadOf(library).cell("%.2f"), shares.cell("%.3f"),
+		spreadOf(alone).cell("%.2f"), spreadOf(ratios(in, alone)).cell("%.3f"), spreadOf(beside).cell("%.1f ms"),
 	}, shares.median
 }
 
@@ -332,7 +353,7 @@ func (l *lobby) calmAndStorm(t *testing.T, s *section) (times float64) {
 		stop()
 		storm.Wait()
 		calm, beside, stormy = append(calm, still), append(beside, near), append(stormy, loud)
-		s.row("storm", 1, "", "", "", "", still, near, loud)
+		s.row("storm", 1, "", "", "", "", "", still, near, loud)
 	}
 	s.table([]string{"requests of somebody signed in, 200 a second", "p99"}, [][]string{
 		{"calm", spreadOf(calm).cell("%.2f ms")},
