@@ -76,6 +76,8 @@ func startBrowser(t testing.TB, opts ...browserOption) *browser {
 		chromedp.Env("HOME="+home),
 		chromedp.UserDataDir(filepath.Join(home, "profile")),
 		chromedp.Flag("disable-quic", true),
+		// A page is left long before optimised code pays: a sixth less work.
+		chromedp.Flag("js-flags", "--no-opt,--no-maglev,--single-threaded-gc"),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-domain-reliability", true),
 		chromedp.WindowSize(1280, 900),
