@@ -205,7 +205,7 @@ func TestSignIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.say("A whole sign-in: the app's page, the pages and forms of identifier, password and authenticator's code, and back to the app; eight requests. Accounts in SQLite, sessions in Redis, every limit and every cost as it is by default; each browser is new and has an address of its own. Everything shares the machine's two cores: the gateway, Redis, and the browsers.")
+	s.say("A whole sign-in: the app's page, the pages and forms of identifier, password and authenticator's code, and back to the app; eight requests. Accounts in SQLite, sessions in Redis, every limit and every cost as it is by default; each browser is new and has an address of its own. Everything shares the machine's two cores: the gateway, Redis, and the browsers. The library is golang.org/x/crypto/argon2; Sallyport's hashing takes the same steps in memory that it uses again.")
 	parallels := []int{0}
 	if *full {
 		parallels = append(parallels, 2)

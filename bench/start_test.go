@@ -56,7 +56,7 @@ func TestStart(t *testing.T) {
 	}
 	s.say("From the start of the process, with a database, a key ring and sessions as they are after a restart, to the answer "+
 		"to a request of somebody signed in (to bare Caddy the same request). Memory after %v without requests: all that is resident, "+
-		"and of that what no file holds. The programs were read from the disk, as after a boot; while the kernel keeps a file as it was just written, nearly all of it counts as resident, and what Sallyport takes more is 20 MiB of its larger file and 5 of its own. Sallyport gives the garbage of its start back to the system after a second, bare Caddy when it comes to that. Median (quartiles) of %d starts each.", idle, len(answered[bareCaddy]))
+		"and of that what no file holds. The programs were read from the disk, as after a boot; while the kernel keeps a file as it was just written, nearly all of it counts as resident, and its larger file makes Sallyport take more ([performance.md](../docs/performance.md)). Sallyport gives the garbage of its start back to the system after a second, bare Caddy when it comes to that. Median (quartiles) of %d starts each.", idle, len(answered[bareCaddy]))
 	var rows [][]string
 	for _, o := range contestants {
 		rows = append(rows, []string{

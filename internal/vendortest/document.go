@@ -23,12 +23,11 @@ type document struct{ spec *openapi3.T }
 // Folder is where the vendors' descriptions are, if they are: beside the
 // repository in which a test runs.
 func Folder() string {
-	dir, err := os.Getwd()
-	for err == nil && dir != filepath.Dir(dir) {
-		if _, missing := os.Stat(filepath.Join(dir, "go.mod")); missing == nil {
+	dir, _ := os.Getwd() // without one there is nothing beside it
+	for up := filepath.Dir(dir); up != dir; dir, up = up, filepath.Dir(up) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
 			break
 		}
-		dir = filepath.Dir(dir)
 	}
 	return filepath.Join(filepath.Dir(dir), "shared", "openapi")
 }
