@@ -24,7 +24,6 @@ func verdict(t *testing.T, p samlsp.Provider, r *samltest.Response, now time.Tim
 // may choose. The library has half of them.
 func TestEveryCipherOfOurMetadataIsDecrypted(t *testing.T) {
 	t.Parallel()
-	now := time.Now().UTC().Truncate(time.Second)
 	p := samltest.New(t, "https://idp.partner.example")
 	ours := knowing(t, p)
 	old := samltest.New(t, "our keys of before").Keys[0]
@@ -71,7 +70,6 @@ func TestEveryCipherOfOurMetadataIsDecrypted(t *testing.T) {
 // that fits, agrees.
 func TestBothKeysDecryptDuringARollover(t *testing.T) {
 	t.Parallel()
-	now := time.Now().UTC().Truncate(time.Second)
 	p := samltest.New(t, "https://idp.partner.example")
 	ours := rollingOver(t)
 	next := samltest.New(t, "the next keys")
@@ -95,7 +93,6 @@ func TestBothKeysDecryptDuringARollover(t *testing.T) {
 // What is not listed, and what is not said, is too weak.
 func TestRequiredContextIsDemanded(t *testing.T) {
 	t.Parallel()
-	now := time.Now().UTC().Truncate(time.Second)
 	p := samltest.New(t, "https://idp.partner.example")
 	ours := knowing(t, p)
 	const mfa = "https://refeds.org/profile/mfa"
@@ -119,7 +116,6 @@ func TestRequiredContextIsDemanded(t *testing.T) {
 // that says that it answers something (V41).
 func TestUnaskedAnswersAnswerNothing(t *testing.T) {
 	t.Parallel()
-	now := time.Now().UTC().Truncate(time.Second)
 	p := samltest.New(t, "https://idp.partner.example")
 	for _, c := range []struct {
 		allowed          bool

@@ -42,7 +42,6 @@ func failed(t *testing.T, found []samlsp.Finding) string {
 
 func TestEveryCheckIsExplained(t *testing.T) {
 	t.Parallel()
-	now := time.Now().UTC().Truncate(time.Second)
 	p, stranger := samltest.New(t, "https://idp.partner.example"), samltest.New(t, "https://idp.stranger.example")
 	asked := &samlsp.Asked{ID: requestID, At: now.Add(-30 * time.Second)}
 	late := now.Add(7*time.Minute + 7*time.Second)
@@ -102,7 +101,6 @@ func TestEveryCheckIsExplained(t *testing.T) {
 // first failure is the one that Verify names, and it never calls good what
 // Verify refuses.
 func TestExplainAgreesWithVerify(t *testing.T) {
-	now := time.Now().UTC().Truncate(time.Second)
 	p, stranger := samltest.New(t, "https://idp.partner.example"), samltest.New(t, "https://idp.stranger.example")
 	ours := knowing(t, p)
 	read := 0

@@ -15,7 +15,6 @@ import (
 // Whatever can be read can be looked at, before and after it was judged.
 func TestFactsOfHostileResponses(t *testing.T) {
 	t.Parallel()
-	now := time.Now().UTC().Truncate(time.Second)
 	p, stranger := samltest.New(t, "https://idp.partner.example"), samltest.New(t, "https://idp.stranger.example")
 	ours := knowing(t, p)
 	looked := 0
@@ -41,7 +40,6 @@ func TestFactsOfHostileResponses(t *testing.T) {
 
 func TestFactsAreWhatTheResponseSays(t *testing.T) {
 	t.Parallel()
-	now := time.Now().UTC().Truncate(time.Second)
 	// It was changed after it was signed: facts are no less for that.
 	p := samltest.New(t, "https://idp.partner.example")
 	xml := strings.ReplaceAll(p.Good(us, requestID, now).XML(), us.EntityID, "https://elsewhere/\x09x")
@@ -75,7 +73,6 @@ func TestFactsOfNothing(t *testing.T) {
 // An encrypted assertion shows nothing before Explain has opened it.
 func TestFactsOfAnEncryptedAssertion(t *testing.T) {
 	t.Parallel()
-	now := time.Now().UTC().Truncate(time.Second)
 	p := samltest.New(t, "https://idp.partner.example")
 	for _, c := range samltest.Accepted(t, p, us, requestID, now) {
 		response, refusal := samlsp.Read(c.Build())

@@ -2,7 +2,6 @@ package samlsp_test
 
 import (
 	"encoding/base64"
-	"sync"
 	"testing"
 	"time"
 
@@ -12,14 +11,9 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/samltest"
 )
 
-// originals are good responses, with what is read out of them. They are made
-// anew from time to time: crewjam/saml takes none that is older than 90 s.
+// originals are good responses, with what is read out of them.
 type originals struct {
-	ours     samlsp.Provider
-	provider *samltest.IdP
-
-	mu    sync.Mutex
-	made  time.Time
+	ours  samlsp.Provider
 	texts []string
 	want  []samlsp.Assertion
 }
@@ -28,15 +22,11 @@ type originals struct {
 // namespaces, encrypted, and by a curve's key.
 const kindsOfOriginals = 5
 
-func (o *originals) original(t testing.TB, kind int) (string, samlsp.Assertion, time.Time) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if time.Since(o.made) < time.Minute {
-		return o.texts[kind], o.want[kind], o.made
-	}
-	o.made, o.texts, o.want = time.Now().UTC().Truncate(time.Second), nil, nil
+func newOriginals(t testing.TB, p *samltest.IdP) *originals {
+	t.Helper()
+	o := &originals{ours: knowing(t, p)}
 	for i := range kindsOfOriginals {
-		r := o.provider.Good(us, requestID, o.made)
+		r := p.Good(us, requestID, now)
 		switch i {
 		case 1:
 			r.SignResponse = nil
@@ -45,19 +35,19 @@ func (o *originals) original(t testing.TB, kind int) (string, samlsp.Assertion, 
 		case 3:
 			r.SignResponse, r.Encrypt = nil, &samltest.Encryption{For: samltest.SPKey(t)}
 		case 4:
-			r.SignResponse, r.SignAssertion.Key = nil, o.provider.Keys[samltest.Curve]
+			r.SignResponse, r.SignAssertion.Key = nil, p.Keys[samltest.Curve]
 		}
 		text := r.XML()
-		a, refusal := o.judge(text, o.made)
+		a, refusal := o.judge(text)
 		if refusal != nil {
 			t.Fatalf("original %d: %v", i, refusal)
 		}
 		o.texts, o.want = append(o.texts, text), append(o.want, a)
 	}
-	return o.texts[kind], o.want[kind], o.made
+	return o
 }
 
-func (o *originals) judge(text string, now time.Time) (samlsp.Assertion, *samlsp.Refusal) {
+func (o *originals) judge(text string) (samlsp.Assertion, *samlsp.Refusal) {
 	r, refusal := samlsp.Read(base64.StdEncoding.EncodeToString([]byte(text)))
 	if refusal != nil {
 		return samlsp.Assertion{}, refusal
@@ -78,16 +68,14 @@ func spliced(text string, at, cut uint16, insert string) string {
 // response; kind 255 is a whole document.
 func FuzzRead(f *testing.F) {
 	p, stranger := samltest.New(f, "https://idp.partner.example"), samltest.New(f, "https://idp.stranger.example")
-	o := &originals{ours: knowing(f, p), provider: p}
-	for kind := range kindsOfOriginals {
-		text, _, _ := o.original(f, kind)
+	o := newOriginals(f, p)
+	for kind, text := range o.texts {
 		f.Add(uint8(kind), uint16(0), uint16(0), []byte(""), uint16(0), uint16(0), uint16(0), uint16(0))
 		f.Add(uint8(kind), uint16(len(text)/2), uint16(1), []byte("<!-- -->"), uint16(0), uint16(0), uint16(0), uint16(0))
 		f.Add(uint8(kind), uint16(len(text)/3), uint16(0), []byte(` xmlns:x="urn:x"`), uint16(100), uint16(0), uint16(200), uint16(1000))
 		f.Add(uint8(kind), uint16(len(text)-17), uint16(0), []byte("\n"), uint16(300), uint16(2), uint16(len(text)-400), uint16(300))
 	}
-	began := time.Now().UTC().Truncate(time.Second)
-	for i, c := range samltest.Hostile(f, p, stranger, us, requestID, began) {
+	for i, c := range samltest.Hostile(f, p, stranger, us, requestID, now) {
 		// Where the response is good and what goes with it is not, there is
 		// nothing to read.
 		good := c.Or != nil || c.Asked == nil || c.Asked.Fresh || c.Asked.ID != requestID || c.RelayState != samltest.RelayState
@@ -102,18 +90,18 @@ func FuzzRead(f *testing.F) {
 		if kind == 255 {
 			text := string(insert)
 			if r, refusal := samlsp.Read(base64.StdEncoding.EncodeToString(insert)); refusal == nil {
-				o.ours.Explain(r, nil, began)
+				o.ours.Explain(r, nil, now)
 			}
-			if _, refusal := o.judge(text, began); refusal == nil {
+			if _, refusal := o.judge(text); refusal == nil {
 				t.Errorf("a document of nobody's was accepted: %q", text)
 			}
 			return
 		}
-		text, want, now := o.original(t, int(kind)%kindsOfOriginals)
+		text, want := o.texts[kind%kindsOfOriginals], o.want[kind%kindsOfOriginals]
 		start := min(int(from), len(text))
 		piece := text[start:min(start+int(length), len(text))]
 		text = spliced(spliced(text, at, cut, string(insert)), to, over, piece)
-		got, refusal := o.judge(text, now)
+		got, refusal := o.judge(text)
 		if refusal != nil {
 			if refusal.Reason == "" || got.NameID != "" {
 				t.Errorf("refused with %+v, and %q was read", refusal, got.NameID)

@@ -7,10 +7,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/crewjam/saml"
 
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/audit"
@@ -21,6 +24,13 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/session"
 	"github.com/sallyport-auth/sallyport/internal/web"
 )
+
+// TestMain gives responses a day instead of 90 s to arrive: crewjam/saml has
+// the system's clock, which goes on while a site's stands still.
+func TestMain(m *testing.M) {
+	saml.MaxIssueDelay = 24 * time.Hour
+	os.Exit(m.Run())
+}
 
 // partner is the identity provider of the tests, which signs what it is told.
 type partner struct {
