@@ -54,6 +54,10 @@ type Entry struct {
 	used    atomic.Int64 // UnixNano of the newest use here or elsewhere
 	touched atomic.Int64 // UnixNano of the last use written to the store
 	renews  atomic.Bool  // a renewal is under way
+
+	// What it is found by in the cache, and its neighbours there.
+	key                  Key
+	ofSession, ofAccount links
 }
 
 // Used is the newest use that this node knows of.
@@ -102,8 +106,8 @@ type Cache struct {
 
 	mu        sync.RWMutex
 	entries   map[Key]*Entry
-	bySession map[ID]map[Key]struct{}
-	byAccount map[account.ID]map[Key]struct{}
+	bySession chains[ID]
+	byAccount chains[account.ID]
 
 	hits, misses atomic.Int64
 
@@ -165,45 +169,33 @@ func (c *Cache) learn(epoch int64, k Key, old *Entry, l Loaded) {
 		}
 		return
 	}
-	if e := l.Entry; old != nil && old.Session == e.Session {
+	e := l.Entry
+	if old != nil && old.Session == e.Session {
 		e.MarkUsed(old.Used())
 		raise(&e.touched, old.touched.Load())
 		e.Assertion.CarryOver(&old.Assertion)
 	}
+	e.compact(k)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.live.Load() && c.epoch.Load() == epoch {
-		c.keep(k, l.Entry)
+		c.keep(e)
 	}
 }
 
 // keep stores an entry; the map's random order chooses whom a full cache
 // forgets, which costs that browser one read.
-func (c *Cache) keep(k Key, e *Entry) {
-	c.drop(k)
+func (c *Cache) keep(e *Entry) {
+	c.drop(e.key)
 	for other := range c.entries {
 		if len(c.entries) < c.max {
 			break
 		}
 		c.drop(other)
 	}
-	c.entries[k] = e
-	index(c.bySession, e.Session, k)
-	index(c.byAccount, e.Account.ID, k)
-}
-
-func index[I comparable](m map[I]map[Key]struct{}, id I, k Key) {
-	if m[id] == nil {
-		m[id] = map[Key]struct{}{}
-	}
-	m[id][k] = struct{}{}
-}
-
-func unindex[I comparable](m map[I]map[Key]struct{}, id I, k Key) {
-	delete(m[id], k)
-	if len(m[id]) == 0 {
-		delete(m, id)
-	}
+	c.entries[e.key] = e
+	c.bySession.add(e)
+	c.byAccount.add(e)
 }
 
 func (c *Cache) drop(k Key) {
@@ -212,8 +204,8 @@ func (c *Cache) drop(k Key) {
 		return
 	}
 	delete(c.entries, k)
-	unindex(c.bySession, e.Session, k)
-	unindex(c.byAccount, e.Account.ID, k)
+	c.bySession.remove(e)
+	c.byAccount.remove(e)
 }
 
 func (c *Cache) forget(k Key) {
@@ -224,8 +216,8 @@ func (c *Cache) forget(k Key) {
 
 func (c *Cache) forgetAll() {
 	c.entries = map[Key]*Entry{}
-	c.bySession = map[ID]map[Key]struct{}{}
-	c.byAccount = map[account.ID]map[Key]struct{}{}
+	c.bySession = chains[ID]{map[ID]*Entry{}, func(e *Entry) (ID, *links) { return e.Session, &e.ofSession }}
+	c.byAccount = chains[account.ID]{map[account.ID]*Entry{}, func(e *Entry) (account.ID, *links) { return e.Account.ID, &e.ofAccount }}
 }
 
 // SessionChanged forgets what is known of a session.
@@ -233,8 +225,8 @@ func (c *Cache) SessionChanged(id ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.epoch.Add(1)
-	for k := range c.bySession[id] {
-		c.drop(k)
+	for e := c.bySession.first[id]; e != nil; e = c.bySession.first[id] {
+		c.drop(e.key)
 	}
 }
 
@@ -243,8 +235,8 @@ func (c *Cache) AccountChanged(id account.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.epoch.Add(1)
-	for k := range c.byAccount[id] {
-		c.drop(k)
+	for e := c.byAccount.first[id]; e != nil; e = c.byAccount.first[id] {
+		c.drop(e.key)
 	}
 }
 

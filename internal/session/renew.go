@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -14,8 +13,13 @@ import (
 const (
 	renewTogether = 100 * time.Millisecond
 	renewAtOnce   = 32 // of one read: more would keep a core from requests for too long
-	// renewReads is how many reads may be under way. Whoever signed in, or came
-	// back from a pause, with many others is due with them again and again.
+	// renewOver is the time over which the reads of all that wait are spread,
+	// which is well within MaxAge - RenewAge. Whoever signed in, or came back
+	// from a pause, with many others is due with them: one read right after the
+	// other would keep a core from requests just as one of them all would, and
+	// all would be due together again.
+	renewOver = 500 * time.Millisecond
+	// renewReads is how many reads may be under way.
 	renewReads = 8
 	// renewWaiting is how many entries may wait. More are not read in time.
 	renewWaiting = 10_000
@@ -64,10 +68,19 @@ func (c *Cache) renewAll() {
 			defer func() { <-r.reads }()
 			c.renew(keys, entries)
 		}()
-		// A store in this process answers without waiting for anything. Requests
-		// that wait for the core have their turn before the next read.
-		runtime.Gosched()
+		time.Sleep(r.pause())
 	}
+}
+
+// pause is the time until the next read.
+func (r *renewals) pause() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	reads := len(r.keys)/renewAtOnce + 1
+	if len(r.keys) > renewWaiting/2 {
+		return 0 // so many in use that there is no time to lose
+	}
+	return min(renewOver/time.Duration(reads), renewTogether)
 }
 
 // due takes the next that wait, as many as one read has. Those that have waited

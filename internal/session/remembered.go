@@ -1,0 +1,83 @@
+package session
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sallyport-auth/sallyport/internal/secret"
+)
+
+// How a cache holds its entries. The garbage collector of a busy node looks
+// through all of them several times a second, and requests share the
+// processors with it: each session is to be a few pieces of memory, and to hold
+// on to nothing else.
+
+// compact makes an entry that nobody has seen yet one to be remembered, by the
+// key k. No guard asks for a password's hash, so none is kept. Texts are pieces
+// of larger ones, of all cookies that a browser sent or of a record; the entry
+// gets one of its own, which has them all.
+func (e *Entry) compact(k Key) {
+	e.key = k
+	a := &e.Account
+	a.PasswordHash = secret.Text{}
+	a.Groups = slices.Clone(a.Groups)
+	texts := []*string{
+		(*string)(&e.key.Purpose), &e.key.Host, &e.key.Cookie, (*string)(&e.Session), &e.Provider,
+		(*string)(&a.ID), &a.Name, &a.Email, &a.DisplayName, &a.Provider, &a.Language, (*string)(&a.LastMethod),
+	}
+	for i := range a.Groups {
+		texts = append(texts, &a.Groups[i])
+	}
+	size := 0
+	for _, text := range texts {
+		size += len(*text)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for _, text := range texts {
+		b.WriteString(*text)
+	}
+	all := b.String()
+	for _, text := range texts {
+		*text, all = all[:len(*text)], all[len(*text):]
+	}
+}
+
+// links are an entry's neighbours among those that have an ID in common.
+type links struct{ before, after *Entry }
+
+// chains find entries by an ID that several may have. They are linked to each
+// other, so that being found costs an entry no memory of its own.
+type chains[I comparable] struct {
+	first map[I]*Entry
+	of    func(*Entry) (I, *links)
+}
+
+func (c chains[I]) add(e *Entry) {
+	id, l := c.of(e)
+	after := c.first[id]
+	if after != nil {
+		_, next := c.of(after)
+		next.before = e
+	}
+	*l = links{after: after}
+	c.first[id] = e
+}
+
+func (c chains[I]) remove(e *Entry) {
+	id, l := c.of(e)
+	if l.after != nil {
+		_, next := c.of(l.after)
+		next.before = l.before
+	}
+	switch {
+	case l.before != nil:
+		_, previous := c.of(l.before)
+		previous.after = l.after
+	case l.after != nil:
+		c.first[id] = l.after
+	default:
+		delete(c.first, id)
+	}
+	*l = links{}
+}
