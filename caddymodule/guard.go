@@ -62,13 +62,14 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 // Everything that is not clearly allowed is refused.
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	a, trusted := arrive(r)
-	client := g.clientAddr(r, a, trusted)
+	hidden := g.hidesClient(r, a, trusted)
 	// What the client says about who it is goes first, on every path.
 	g.strip.Request(r, trusted)
 	if err := g.app.place(); err != nil && g.app.engine == nil { // its Start refuses in a moment
 		return notServing(w)
 	}
-	v := &guardVisit{Guard: g, w: w, r: r, arrival: a, address: client, now: time.Now(), next: next, original: originalURL(r)}
+	v := &guardVisit{Guard: g, r: r, arrival: a, hidden: hidden, now: time.Now(), next: next, original: originalURL(r)}
+	v.filter.ResponseWriter = w
 	err := v.serve()
 	if err == nil || v.passed {
 		return err
@@ -94,7 +95,7 @@ func (v *guardVisit) serve() error {
 	switch {
 	case v.original.Path == healthPath && len(v.hosts) > 0:
 		// A load balancer asks by plain HTTP and by any name.
-		return v.app.serveHealth(v.w)
+		return v.app.serveHealth(v.w())
 	case !a.Secure && !a.Local:
 		return v.refuseInsecure()
 	case !v.covers(a.Host):
@@ -146,20 +147,36 @@ const toldLines = 5
 // again.
 type guardVisit struct {
 	*Guard
-	w        http.ResponseWriter
 	r        *http.Request
 	original *url.URL
 	arrival  web.Arrival
-	address  netip.Addr // as networks are compared
 	next     caddyhttp.Handler
 	now      time.Time // when it arrived
-	passed   bool      // the app has it
 	asked    []access.Options
 	bypass   bool
-	shown    session.Key       // of the API key that opens this
-	provider string            // that the key's owner belongs to
+	hidden   bool              // a proxy hides where the client is
+	passed   bool              // the app has it
+	key      *openedBy         // the API key that opens this, nil for none
 	lines    [toldLines]string // values of the headers that tell who is asking
 	filter   cookieFilter
+}
+
+// openedBy is an API key that opened something.
+type openedBy struct {
+	key      session.Key
+	provider string // that its owner belongs to
+}
+
+// w is where answers of ours go, past the filter of the app's.
+func (v *guardVisit) w() http.ResponseWriter { return v.filter.ResponseWriter }
+
+// address is the client's, as networks are compared with it: in none where it is
+// hidden.
+func (v *guardVisit) address() netip.Addr {
+	if v.hidden {
+		return netip.Addr{}
+	}
+	return v.arrival.Client
 }
 
 // kind is what the request is. Only the form of a refusal depends on it.
@@ -235,7 +252,7 @@ func (v *guardVisit) decide(entry *session.Entry, err error) decision {
 // outside reports whether the visitor's address is in none of the networks that
 // some of what is asked lets in.
 func (v *guardVisit) outside() bool {
-	return slices.ContainsFunc(v.asked, func(o access.Options) bool { return !o.Inside(v.address) })
+	return slices.ContainsFunc(v.asked, func(o access.Options) bool { return !o.Inside(v.address()) })
 }
 
 // entry finds the session that the request's cookie proves, and uses it; nil
@@ -274,13 +291,13 @@ func (v *guardVisit) find() (*session.Entry, error) {
 // visitor is who asks, by the server's record.
 func (v *guardVisit) visitor(e *session.Entry) access.Visitor {
 	return access.Visitor{
-		Person: personOf(e.Account, e.Provider),
+		Person: personOf(&e.Account, e.Provider),
 		Level:  e.Token.Level, PasswordAt: e.Token.PasswordAt, FactorAt: e.Token.FactorAt,
-		Client: v.address, Now: v.now,
+		Client: v.address(), Now: v.now,
 	}
 }
 
-func personOf(a account.Account, provider string) access.Person {
+func personOf(a *account.Account, provider string) access.Person {
 	return access.Person{Name: a.Name, Email: a.Email, Groups: a.Groups, Provider: provider}
 }
 

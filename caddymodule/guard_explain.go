@@ -93,7 +93,7 @@ func (s supposed) request() *http.Request {
 func (g *Guard) explain(s supposed) explanation {
 	r := s.request()
 	g.strip.Request(r, false) // rules see no more of a real one
-	v := &guardVisit{Guard: g, r: r, now: time.Now(), original: s.path, address: s.address, arrival: web.Arrival{Secure: true, Host: s.host, Client: s.address}}
+	v := &guardVisit{Guard: g, r: r, now: time.Now(), original: s.path, arrival: web.Arrival{Secure: true, Host: s.host, Client: s.address}}
 	x := explanation{
 		Host: s.host, Site: v.title(), Where: g.Source[""], ReportOnly: g.ReportOnly, Method: s.method, Path: s.path.RequestURI(),
 	}
@@ -161,7 +161,7 @@ func (x *explanation) tell(v *guardVisit, d decision, s supposed) {
 func (v *guardVisit) whyDenied(d decision, s supposed) string {
 	who := access.Visitor{Client: s.address}
 	if s.of != nil {
-		who.Person = personOf(*s.of, s.provider)
+		who.Person = personOf(s.of, s.provider)
 	}
 	switch {
 	case d.why == "not signed in" && s.of.Disabled:

@@ -42,7 +42,7 @@ func (v *guardVisit) byKey(shown shownKey) error {
 	if why := v.keyDenied(entry); why != "" {
 		return v.report("API key: "+why, func() error { return v.refuseDeniedKey(entry, why) })
 	}
-	v.shown, v.provider = login.CacheKey(shown.key), v.keyVisitor(entry).Provider
+	v.key = &openedBy{login.CacheKey(shown.key), v.keyVisitor(entry).Provider}
 	v.app.machine.UsedAPIKey(entry)
 	return v.pass(entry)
 }
@@ -136,7 +136,7 @@ func fromAnotherSite(h http.Header) bool {
 
 // refuseWrongKey says the same of every key that opens nothing.
 func (v *guardVisit) refuseWrongKey() error {
-	v.w.Header().Set("WWW-Authenticate", "Bearer") // RFC 6750 section 3
+	v.w().Header().Set("WWW-Authenticate", "Bearer") // RFC 6750 section 3
 	return v.refuseKey(http.StatusUnauthorized, "api_key_wrong", "This API key is not valid")
 }
 
@@ -153,7 +153,7 @@ func (v *guardVisit) refuseDeniedKey(e *session.Entry, why string) error {
 
 // refuseTries is for a network with too many wrong keys and passwords.
 func (v *guardVisit) refuseTries(l *login.Limited) error {
-	v.w.Header().Set("Retry-After", web.RetryAfter(l))
+	v.w().Header().Set("Retry-After", web.RetryAfter(l))
 	return v.refuseKey(http.StatusTooManyRequests, "too_many_attempts", "You have exceeded the number of login attempts allowed.")
 }
 

@@ -18,15 +18,15 @@ func (g *Guard) asksNetwork() bool {
 	return slices.ContainsFunc(append(g.allOptions(), g.site), access.Options.Networked)
 }
 
-// clientAddr is the address that networks are compared with. A peer that is
-// not in `trusted_proxies` and forwards for somebody hides where they are: its
+// hidesClient reports that nobody knows where the client is. A peer that is not
+// in `trusted_proxies` and forwards for somebody hides where they are: its
 // own address, often a private one, would open the site to everybody behind
 // it. So does a trusted one whose word Caddy does not read. And where Caddy
 // believes the first of several addresses, it is the client's own word. Then
 // the address is not known, and in no network.
-func (g *Guard) clientAddr(r *http.Request, a web.Arrival, trusted bool) netip.Addr {
+func (g *Guard) hidesClient(r *http.Request, a web.Arrival, trusted bool) bool {
 	if !g.networked {
-		return a.Client
+		return false
 	}
 	hidden := ""
 	switch {
@@ -36,13 +36,13 @@ func (g *Guard) clientAddr(r *http.Request, a web.Arrival, trusted bool) netip.A
 		hidden = "it is not trusted; list the proxy in `trusted_proxies`"
 	}
 	if hidden == "" {
-		return a.Client
+		return false
 	}
 	g.warnForwarded.Do(func() {
 		g.app.log.Warn("a request that asks for a network came through a proxy, and nobody knows from where, so it is refused: "+hidden,
 			"proxy", r.RemoteAddr, "host", a.Host)
 	})
-	return netip.Addr{}
+	return true
 }
 
 // hiddenByTrusted says why what a trusted proxy tells does not show where the

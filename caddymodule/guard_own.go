@@ -21,7 +21,7 @@ func (v *guardVisit) serveOwn() error {
 		return v.refuseEarly()
 	}
 	if v.original.Path == keySetPath {
-		v.app.serveKeySet(v.w, v.r)
+		v.app.serveKeySet(v.w(), v.r)
 		return nil
 	}
 	if path == watchPath {
@@ -38,21 +38,21 @@ func (v *guardVisit) serveOwn() error {
 	case path == resumePath && readMethod(r.Method):
 		return v.serveResume()
 	case path == resumePath && r.Method == http.MethodPost:
-		v.app.web.ServeResume(v.w, r, v.arrival)
+		v.app.web.ServeResume(v.w(), r, v.arrival)
 		return nil
 	case v.app.Portal == "":
 		if path == "" {
 			path = "/"
 		}
-		v.app.web.Serve(v.w, r, v.arrival, path)
+		v.app.web.Serve(v.w(), r, v.arrival, path)
 		return nil
 	case path == "/callback" && readMethod(r.Method):
-		v.app.web.ServeCallback(v.w, r, v.arrival)
+		v.app.web.ServeCallback(v.w(), r, v.arrival)
 		return nil
 	case path == "/sign-out":
 		v.noStore()
-		v.w.Header().Set("Location", v.app.Portal+"/sign-out")
-		v.w.WriteHeader(http.StatusSeeOther)
+		v.w().Header().Set("Location", v.app.Portal+"/sign-out")
+		v.w().WriteHeader(http.StatusSeeOther)
 		return nil
 	}
 	v.noStore()

@@ -48,7 +48,6 @@ func (v *guardVisit) pass(e *session.Entry) error {
 		e = nil // what stays open is ended by nobody
 	}
 	f := &v.filter
-	f.ResponseWriter = v.w
 	f.prepare(v, e)
 	defer f.finish()
 	return v.next.ServeHTTP(f, v.r)
@@ -141,7 +140,6 @@ func quoting(c byte) bool { return c == ' ' || c == '\t' || c == '"' }
 // is made to end with its session.
 type cookieFilter struct {
 	caddyhttp.ResponseWriterWrapper
-	filtered bool
 	openAnswer
 }
 

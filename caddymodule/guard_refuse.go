@@ -29,7 +29,7 @@ func (v *guardVisit) refuseSignedOut(kind access.RequestKind, needs demand) erro
 	v.arrival = withID(v.arrival, v.r)
 	switch kind {
 	case access.NavigationPost:
-		if v.app.web.KeepForm(v.w, v.r, v.arrival, v.wish(v.original.RequestURI(), needs), needs.of) {
+		if v.app.web.KeepForm(v.w(), v.r, v.arrival, v.wish(v.original.RequestURI(), needs), needs.of) {
 			return nil
 		}
 		return v.toSignIn(http.StatusSeeOther, v.cameFrom(), needs)
@@ -40,7 +40,7 @@ func (v *guardVisit) refuseSignedOut(kind access.RequestKind, needs demand) erro
 		}
 		return v.page(http.StatusUnauthorized, pages.FrameSignIn{Frame: v.frame(), App: v.title(), URL: target})
 	case access.Prefetch:
-		v.w.WriteHeader(http.StatusServiceUnavailable)
+		v.w().WriteHeader(http.StatusServiceUnavailable)
 		return nil
 	}
 	v.corsHeaders()
@@ -62,15 +62,15 @@ func (v *guardVisit) toSignIn(status int, uri string, needs demand) error {
 	if err != nil {
 		return err
 	}
-	v.w.Header().Set("Location", target)
-	v.w.WriteHeader(status)
+	v.w().Header().Set("Location", target)
+	v.w().WriteHeader(status)
 	return nil
 }
 
 // signInAddress binds the browser to the wish by a cookie of this host, and
 // gives the address of the portal's sign-in page.
 func (v *guardVisit) signInAddress(uri string, needs demand) (string, error) {
-	return v.app.web.SignInAddress(v.w, v.r, v.arrival, v.wish(uri, needs))
+	return v.app.web.SignInAddress(v.w(), v.r, v.arrival, v.wish(uri, needs))
 }
 
 // wish is what a request is to come back to, and with what proofs.
@@ -132,7 +132,7 @@ func (v *guardVisit) refuseNetwork(kind access.RequestKind) error {
 	case access.Navigation, access.NavigationPost, access.Frame:
 		return v.page(http.StatusForbidden, pages.WrongNetwork{Frame: v.frame(), App: v.title(), Address: v.arrival.Client.String()})
 	case access.Preflight: // a browser shows nobody what it says
-		v.w.WriteHeader(http.StatusForbidden)
+		v.w().WriteHeader(http.StatusForbidden)
 		return nil
 	}
 	v.corsHeaders()
@@ -149,7 +149,7 @@ func (v *guardVisit) refuseUnavailable(err error, kind access.RequestKind) error
 		v.app.log.Error("refused: a store is away", "error", err.Error(), "request", v.arrival.RequestID)
 	}
 	v.noStore()
-	v.w.Header().Set("Retry-After", "5")
+	v.w().Header().Set("Retry-After", "5")
 	switch kind {
 	case access.Navigation, access.NavigationPost, access.Frame:
 		return v.page(http.StatusServiceUnavailable, pages.Unavailable{Frame: v.frame()})
@@ -178,13 +178,13 @@ func (v *guardVisit) refuseHost() error {
 
 func (v *guardVisit) refuseMethod() error {
 	v.noStore()
-	v.w.WriteHeader(http.StatusMethodNotAllowed)
+	v.w().WriteHeader(http.StatusMethodNotAllowed)
 	return nil
 }
 
 func (v *guardVisit) refuseEarly() error {
 	v.noStore()
-	v.w.WriteHeader(http.StatusTooEarly)
+	v.w().WriteHeader(http.StatusTooEarly)
 	return nil
 }
 
@@ -213,7 +213,7 @@ func (v *guardVisit) preflight() decision {
 	case !v.originListed():
 		return decision{why: "preflight", answer: func() error {
 			v.noStore()
-			v.w.WriteHeader(http.StatusForbidden)
+			v.w().WriteHeader(http.StatusForbidden)
 			return nil
 		}}
 	}
@@ -224,21 +224,21 @@ func (v *guardVisit) preflight() decision {
 func (v *guardVisit) allowPreflight() error {
 	v.noStore()
 	v.corsHeaders()
-	h := v.w.Header()
+	h := v.w().Header()
 	h.Set("Access-Control-Allow-Methods", v.r.Header.Get("Access-Control-Request-Method"))
 	if asked := v.r.Header.Get("Access-Control-Request-Headers"); asked != "" {
 		h.Set("Access-Control-Allow-Headers", asked)
 	}
-	v.w.WriteHeader(http.StatusNoContent)
+	v.w().WriteHeader(http.StatusNoContent)
 	return nil
 }
 
 // corsHeaders lets scripts of a listed origin read our answer.
 func (v *guardVisit) corsHeaders() {
-	v.w.Header().Add("Vary", "Origin")
+	v.w().Header().Add("Vary", "Origin")
 	if v.originListed() {
-		v.w.Header().Set("Access-Control-Allow-Origin", v.r.Header.Get("Origin"))
-		v.w.Header().Set("Access-Control-Allow-Credentials", "true")
+		v.w().Header().Set("Access-Control-Allow-Origin", v.r.Header.Get("Origin"))
+		v.w().Header().Set("Access-Control-Allow-Credentials", "true")
 	}
 }
 
@@ -257,17 +257,17 @@ func (v *guardVisit) problemWith(status int, kind, title string, members map[str
 	maps.DeleteFunc(members, func(_ string, value any) bool { return value == "" })
 	members["type"], members["title"], members["status"] = "urn:sallyport:"+kind, title, status
 	members["sign_in"], members["request_id"] = v.arrival.Origin()+"/", v.arrival.RequestID
-	v.w.Header().Set("Content-Type", "application/problem+json")
-	v.w.WriteHeader(status)
+	v.w().Header().Set("Content-Type", "application/problem+json")
+	v.w().WriteHeader(status)
 	// A client that went away is no fault of ours.
-	_ = json.NewEncoder(v.w).Encode(members)
+	_ = json.NewEncoder(v.w()).Encode(members)
 	return nil
 }
 
-func (v *guardVisit) noStore() { v.w.Header().Set("Cache-Control", "no-store") }
+func (v *guardVisit) noStore() { v.w().Header().Set("Cache-Control", "no-store") }
 
 func (v *guardVisit) page(status int, view pages.View) error {
-	return v.app.web.Pages.Write(v.w, status, view)
+	return v.app.web.Pages.Write(v.w(), status, view)
 }
 
 func (v *guardVisit) frame() pages.Frame {

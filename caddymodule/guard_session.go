@@ -21,7 +21,7 @@ const (
 
 // serveWatch gives the script that asks serveSession. It needs no store.
 func (v *guardVisit) serveWatch() error {
-	v.app.web.Pages.WatchScript(v.app.Language).ServeHTTP(v.w, v.r)
+	v.app.web.Pages.WatchScript(v.app.Language).ServeHTTP(v.w(), v.r)
 	return nil
 }
 
@@ -31,8 +31,8 @@ func (v *guardVisit) serveWatch() error {
 func (v *guardVisit) serveSession() error {
 	v.noStore()
 	// Other origins learn the status not even by loading it as a script.
-	v.w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
-	if refuseWrite(v.w, v.r) {
+	v.w().Header().Set("Cross-Origin-Resource-Policy", "same-origin")
+	if refuseWrite(v.w(), v.r) {
 		return nil
 	}
 	if fromAnotherSite(v.r.Header) {
@@ -56,7 +56,7 @@ func (v *guardVisit) serveSession() error {
 			return v.problemSignedOut(d.NeedFresh > 0)
 		}
 	}
-	v.w.WriteHeader(http.StatusNoContent)
+	v.w().WriteHeader(http.StatusNoContent)
 	return nil
 }
 

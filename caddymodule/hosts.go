@@ -208,8 +208,24 @@ func labelsMatch(a, b string, match func(a, b string) bool) bool {
 // hostPattern brings a host of the configuration into the form of
 // web.Arrival.Host: lower case, no trailing dot, IPv6 in brackets.
 func hostPattern(h string) string {
+	if isPlainHost(h) { // nearly always
+		return h
+	}
 	h = strings.TrimSuffix(strings.ToLower(h), ".")
 	return plainIPv6(h)
+}
+
+// isPlainHost reports a name that is in that form already.
+func isPlainHost(h string) bool {
+	for i := range len(h) {
+		switch c := h[i]; {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-':
+		case c == '.' && i < len(h)-1:
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // plainIPv6 writes an IPv6 address in the one form that is compared; any other

@@ -59,3 +59,17 @@ func TestHostsAreReachedByTheirListenersPorts(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// FuzzHostPattern: a host that is left as it is has the form that any other
+// way would give it.
+func FuzzHostPattern(f *testing.F) {
+	for _, h := range []string{"", ".", "app.example.com", "app.example.com.", "App.example.com", "a..", "[::1]", "::1", "[2001:DB8::1]", "*.example.com", "a_b", "bücher.example", "a:80"} {
+		f.Add(h)
+	}
+	f.Fuzz(func(t *testing.T, h string) {
+		want := plainIPv6(strings.TrimSuffix(strings.ToLower(h), "."))
+		if got := hostPattern(h); got != want {
+			t.Errorf("%q is %q, want %q", h, got, want)
+		}
+	})
+}

@@ -29,10 +29,11 @@ type openAnswer struct {
 	visit *guardVisit    // that it answers
 	// cancel ends the request; nil where its connection can be ended without.
 	cancel   context.CancelFunc
-	switched bool        // 101 was the answer
 	socket   *socket     // of a WebSocket by CONNECT
 	remove   func()      // from the engine's connections
 	ended    atomic.Bool // the app writes nothing any more
+	switched bool        // 101 was the answer
+	filtered bool        // of our cookies, which cookieFilter does once
 
 	mu sync.Mutex // held while the request is being ended
 	// server is the server's own writer: it can be ended while others use it,
@@ -156,11 +157,11 @@ func (f *cookieFilter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (f *cookieFilter) keep(kind string, end func(goodbye), used func() bool) (remove func()) {
 	v := f.visit
 	proved := v.app.engine.proofOf(f.entry)
-	if f.entry.APIKey != nil {
-		proved = v.app.engine.keyProof(f.entry, v.shown, v.provider)
+	if v.key != nil {
+		proved = v.app.engine.keyProof(f.entry, v.key)
 	}
 	return v.app.engine.longLived.add(proved, &openConn{
-		kind: kind, host: v.arrival.Host, address: v.address, options: v.asked, bypass: v.bypass, end: end, used: used,
+		kind: kind, host: v.arrival.Host, address: v.address(), options: v.asked, bypass: v.bypass, end: end, used: used,
 	})
 }
 
@@ -173,7 +174,7 @@ func (e *engine) proofOf(entry *session.Entry) proof {
 			return standing{}, err
 		}
 		return standing{
-			person: personOf(p.Account, p.Session.Provider()),
+			person: personOf(&p.Account, p.Session.Provider()),
 			level: func(host string) (session.Level, bool) {
 				t, ok := p.Session.Token(session.ForApp, host)
 				return t.Level, ok
@@ -183,16 +184,15 @@ func (e *engine) proofOf(entry *session.Entry) proof {
 	}}
 }
 
-// keyProof is an API key as that. Provider is the identity provider that its
-// owner belongs to.
-func (e *engine) keyProof(entry *session.Entry, shown session.Key, provider string) proof {
-	return proof{"key/" + shown.Cookie, entry.Account.ID, func(ctx context.Context, _ time.Time) (standing, error) {
-		now, err := e.keyReader.Read(ctx, shown)
+// keyProof is an API key as that.
+func (e *engine) keyProof(entry *session.Entry, by *openedBy) proof {
+	return proof{"key/" + by.key.Cookie, entry.Account.ID, func(ctx context.Context, _ time.Time) (standing, error) {
+		now, err := e.keyReader.Read(ctx, by.key)
 		if err != nil {
 			return standing{}, err
 		}
 		return standing{
-			person: personOf(now.Account, provider),
+			person: personOf(&now.Account, by.provider),
 			level:  func(string) (session.Level, bool) { return now.Token.Level, true },
 			until:  now.Expires,
 		}, nil
