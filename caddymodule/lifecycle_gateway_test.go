@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -110,6 +111,27 @@ func (g *gateway) mustLoad(caddyfile string) {
 	g.t.Helper()
 	if err := g.load(caddyfile); err != nil {
 		g.t.Fatal(err)
+	}
+	g.waitListener()
+}
+
+// waitListener waits until the configuration before has let go of the port. Caddy
+// gives each its own listener, and does not wait for the old one to be closed; to
+// whom the kernel sent a connection there sees it reset.
+func (g *gateway) waitListener() {
+	g.t.Helper()
+	ours := regexp.MustCompile(fmt.Sprintf(`(?m)^ *\d+: [0-9A-F]+:%04X [0-9A-F:]+ 0A `, g.port))
+	listening := func() (n int) {
+		for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+			all, _ := os.ReadFile(table) // Linux alone has it
+			n += len(ours.FindAll(all, -1))
+		}
+		return n
+	}
+	for deadline := time.Now().Add(15 * time.Second); listening() > 1; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			g.t.Fatal("the listener of before is still open")
+		}
 	}
 }
 
