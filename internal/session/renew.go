@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -13,11 +14,12 @@ import (
 const (
 	renewTogether = 100 * time.Millisecond
 	renewAtOnce   = 32 // of one read: more would keep a core from requests for too long
-	// renewOver is the time over which the reads of all that wait are spread,
-	// which is well within MaxAge - RenewAge. Whoever signed in, or came back
-	// from a pause, with many others is due with them: one read right after the
-	// other would keep a core from requests just as one of them all would, and
-	// all would be due together again.
+	// renewOver is the time over which the reads of all that wait are spread: who
+	// has waited for so long is read at once. It is well within MaxAge -
+	// RenewAge. Whoever signed in, or came back from a pause, with many others
+	// is due with them: one read right after the other would keep a core from
+	// requests just as one of them all would, and all would be due together
+	// again.
 	renewOver = 500 * time.Millisecond
 	// renewReads is how many reads may be under way.
 	renewReads = 8
@@ -28,11 +30,17 @@ const (
 // renewals are the entries that wait to be read anew.
 type renewals struct {
 	mu      sync.Mutex
-	keys    []Key
-	entries []*Entry // each of the key at its place
-	running bool     // renewAll is, or is about to
+	waiting []waiting // who came first is first
+	running bool      // renewAll is, or is about to
 
 	reads chan struct{} // holds one for each read that is under way
+}
+
+// waiting is an entry that is to be read anew.
+type waiting struct {
+	key   Key
+	entry *Entry
+	since time.Time
 }
 
 // renewSoon reads an entry anew, behind the request that asked for it.
@@ -40,11 +48,11 @@ func (c *Cache) renewSoon(k Key, e *Entry) {
 	r := &c.renewals
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.keys) == renewWaiting {
+	if len(r.waiting) == renewWaiting {
 		e.renews.Store(false) // its next request asks again
 		return
 	}
-	r.keys, r.entries = append(r.keys, k), append(r.entries, e)
+	r.waiting = append(r.waiting, waiting{k, e, time.Now()})
 	if !r.running {
 		r.running = true
 		time.AfterFunc(renewTogether, c.renewAll)
@@ -68,19 +76,24 @@ func (c *Cache) renewAll() {
 			defer func() { <-r.reads }()
 			c.renew(keys, entries)
 		}()
-		time.Sleep(r.pause())
+		if pause := r.pause(); pause > 0 {
+			time.Sleep(pause)
+		} else {
+			runtime.Gosched() // requests that wait for the core have their turn
+		}
 	}
 }
 
-// pause is the time until the next read.
+// pause is the time until the next read, none where there is no time to lose.
 func (r *renewals) pause() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	reads := len(r.keys)/renewAtOnce + 1
-	if len(r.keys) > renewWaiting/2 {
-		return 0 // so many in use that there is no time to lose
+	if len(r.waiting) == 0 {
+		return renewTogether
 	}
-	return min(renewOver/time.Duration(reads), renewTogether)
+	left := renewOver - time.Since(r.waiting[0].since)
+	reads := (len(r.waiting) + renewAtOnce - 1) / renewAtOnce
+	return min(left/time.Duration(reads), renewTogether)
 }
 
 // due takes the next that wait, as many as one read has. Those that have waited
@@ -92,14 +105,14 @@ func (c *Cache) due() (keys []Key, entries []*Entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	taken := 0
-	for ; taken < len(r.keys) && len(keys) < renewAtOnce; taken++ {
-		if e := r.entries[taken]; now.Sub(e.Known) < MaxAge {
-			keys, entries = append(keys, r.keys[taken]), append(entries, e)
+	for ; taken < len(r.waiting) && len(keys) < renewAtOnce; taken++ {
+		if w := r.waiting[taken]; now.Sub(w.entry.Known) < MaxAge {
+			keys, entries = append(keys, w.key), append(entries, w.entry)
 		} else {
-			e.renews.Store(false)
+			w.entry.renews.Store(false)
 		}
 	}
-	r.keys, r.entries = slices.Delete(r.keys, 0, taken), slices.Delete(r.entries, 0, taken)
+	r.waiting = slices.Delete(r.waiting, 0, taken)
 	return keys, entries
 }
 
@@ -107,7 +120,7 @@ func (c *Cache) due() (keys []Key, entries []*Entry) {
 func (r *renewals) rests() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.running = len(r.keys) > 0
+	r.running = len(r.waiting) > 0
 	return !r.running
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/session"
@@ -84,6 +86,66 @@ func TestFewRenewalsAreUnderWay(t *testing.T) {
 	}
 	close(hold)
 	eventually(t, "not all are renewed", func() bool { return underWay() == n })
+}
+
+// TestRenewalsAreSpread: who came at once is read anew within a second, and not
+// at once.
+func TestRenewalsAreSpread(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ n, most int }{ // reads in ten milliseconds
+		{20, 1}, {800, 1}, {8_000, 8},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			made := made(func(k session.Key) *session.Entry {
+				return &session.Entry{Session: session.ID(k.Cookie), Expires: time.Now().Add(time.Hour), Idle: time.Hour, Known: time.Now()}
+			})
+			timed := &timedStores{made: made}
+			cache := session.NewCache(timed, time.Now, c.n)
+			cache.Live(true)
+			for range 2 { // the second time all are due
+				for i := range c.n {
+					get(t, cache, fmt.Sprint(i), nil)
+				}
+				time.Sleep(session.RenewAge)
+			}
+			begin := time.Now().Add(-session.RenewAge)
+			read, within := 0, map[time.Duration]int{}
+			for _, r := range timed.reads {
+				read += r.n
+				within[r.at.Sub(begin).Truncate(10*time.Millisecond)]++
+				if late := r.at.Sub(begin); late > 700*time.Millisecond {
+					t.Errorf("of %d, %d are read after %v", c.n, r.n, late)
+				}
+			}
+			if read != c.n {
+				t.Errorf("%d of %d were read", read, c.n)
+			}
+			for at, n := range within {
+				if n > c.most {
+					t.Errorf("of %d, %d reads of many after %v", c.n, n, at)
+				}
+			}
+		})
+	}
+}
+
+// timedStores notes when how many were read at once.
+type timedStores struct {
+	made
+	mu    sync.Mutex
+	reads []timedRead
+}
+
+type timedRead struct {
+	at time.Time
+	n  int
+}
+
+func (s *timedStores) ReadMany(ctx context.Context, keys []session.Key) []session.Loaded {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads = append(s.reads, timedRead{time.Now(), len(keys)})
+	return s.made.ReadMany(ctx, keys)
 }
 
 // TestRenewalsThatComeTooLateAreNotRead: with a slow store a queue of them would
