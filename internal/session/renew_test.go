@@ -108,6 +108,7 @@ func TestRenewalsAreSpread(t *testing.T) {
 				}
 				time.Sleep(session.RenewAge)
 			}
+			synctest.Wait()
 			begin := time.Now().Add(-session.RenewAge)
 			read, within := 0, map[time.Duration]int{}
 			for _, r := range timed.reads {
