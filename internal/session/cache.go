@@ -87,7 +87,8 @@ func raise(v *atomic.Int64, to int64) {
 	}
 }
 
-// Stores are where entries are read. ErrNotFound: there is no such session.
+// Stores are where entries are read, each time a new one. ErrNotFound: there is
+// no such session.
 type Stores interface {
 	Read(ctx context.Context, k Key) (*Entry, error)
 	// ReadMany reads several at once, each at its key's place.
@@ -215,6 +216,9 @@ func (c *Cache) forget(k Key) {
 }
 
 func (c *Cache) forgetAll() {
+	for _, e := range c.entries { // who still has one holds on to no other
+		e.ofSession, e.ofAccount = links{}, links{}
+	}
 	c.entries = map[Key]*Entry{}
 	c.bySession = chains[ID]{map[ID]*Entry{}, func(e *Entry) (ID, *links) { return e.Session, &e.ofSession }}
 	c.byAccount = chains[account.ID]{map[account.ID]*Entry{}, func(e *Entry) (account.ID, *links) { return e.Account.ID, &e.ofAccount }}
@@ -225,8 +229,10 @@ func (c *Cache) SessionChanged(id ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.epoch.Add(1)
-	for e := c.bySession.first[id]; e != nil; e = c.bySession.first[id] {
+	for e := c.bySession.first[id]; e != nil; {
+		next := e.ofSession.after
 		c.drop(e.key)
+		e = next
 	}
 }
 
@@ -235,8 +241,10 @@ func (c *Cache) AccountChanged(id account.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.epoch.Add(1)
-	for e := c.byAccount.first[id]; e != nil; e = c.byAccount.first[id] {
+	for e := c.byAccount.first[id]; e != nil; {
+		next := e.ofAccount.after
 		c.drop(e.key)
+		e = next
 	}
 }
 

@@ -20,13 +20,16 @@ func (e *Entry) compact(k Key) {
 	e.key = k
 	a := &e.Account
 	a.PasswordHash = secret.Text{}
-	a.Groups = slices.Clone(a.Groups)
+	a.Groups, e.AMR = slices.Clone(a.Groups), slices.Clone(e.AMR)
 	texts := []*string{
 		(*string)(&e.key.Purpose), &e.key.Host, &e.key.Cookie, (*string)(&e.Session), &e.Provider,
+		(*string)(&e.Token.Purpose), &e.Token.Host, (*string)(&e.Token.FactorKind),
 		(*string)(&a.ID), &a.Name, &a.Email, &a.DisplayName, &a.Provider, &a.Language, (*string)(&a.LastMethod),
 	}
-	for i := range a.Groups {
-		texts = append(texts, &a.Groups[i])
+	for _, list := range [][]string{a.Groups, e.AMR} {
+		for i := range list {
+			texts = append(texts, &list[i])
+		}
 	}
 	size := 0
 	for _, text := range texts {
@@ -75,6 +78,7 @@ func (c chains[I]) remove(e *Entry) {
 		_, previous := c.of(l.before)
 		previous.after = l.after
 	case l.after != nil:
+		id, _ = c.of(l.after) // the map keeps the text of the one who stays
 		c.first[id] = l.after
 	default:
 		delete(c.first, id)

@@ -86,6 +86,7 @@ func TestChangesReachTheirEntriesAndNoOthers(t *testing.T) {
 // TestRememberedEntriesHoldOnToNothingElse, and to no password's hash.
 func TestRememberedEntriesHoldOnToNothingElse(t *testing.T) {
 	t.Parallel()
+	record := "pwd and the rest"
 	headers := "a header and app.example and the cookie and another"
 	k := session.Key{Purpose: session.ForApp, Host: headers[13:24], Cookie: headers[29:39]}
 	full := account.Account{
@@ -94,7 +95,7 @@ func TestRememberedEntriesHoldOnToNothingElse(t *testing.T) {
 		Generation: 7, Created: noon,
 	}
 	c := session.NewCache(made(func(session.Key) *session.Entry {
-		return &session.Entry{Session: "the-session", Account: full, Provider: "partner", AMR: []string{"pwd"}, Expires: noon.Add(time.Hour), Idle: time.Hour, Known: noon}
+		return &session.Entry{Session: "the-session", Account: full, Provider: "partner", AMR: []string{record[:3]}, Expires: noon.Add(time.Hour), Idle: time.Hour, Known: noon}
 	}), func() time.Time { return noon }, 10)
 	c.Live(true)
 	e, err := c.Get(t.Context(), k)
@@ -111,6 +112,9 @@ func TestRememberedEntriesHoldOnToNothingElse(t *testing.T) {
 	}
 	if full.Groups[0] != "staff" || unsafe.StringData(e.Account.Groups[0]) == unsafe.StringData(full.Groups[0]) {
 		t.Error("a group's text is the record's")
+	}
+	if e.AMR[0] != "pwd" || unsafe.StringData(e.AMR[0]) == unsafe.StringData(record) {
+		t.Error("what proved them is a piece of the record")
 	}
 	if unsafe.StringData(e.Account.Name) == unsafe.StringData(full.Name) {
 		t.Error("a name's text is the record's")

@@ -31,6 +31,7 @@ const (
 type renewals struct {
 	mu      sync.Mutex
 	waiting []waiting // who came first is first
+	urgent  int       // how many of the first there is no time to lose for
 	running bool      // renewAll is, or is about to
 
 	reads chan struct{} // holds one for each read that is under way
@@ -52,7 +53,13 @@ func (c *Cache) renewSoon(k Key, e *Entry) {
 		e.renews.Store(false) // its next request asks again
 		return
 	}
-	r.waiting = append(r.waiting, waiting{k, e, time.Now()})
+	w := waiting{k, e, time.Now()}
+	if c.now().Sub(e.Known) > MaxAge-2*renewOver { // it was not asked for in a while, and is soon not believed
+		r.waiting = slices.Insert(r.waiting, r.urgent, w)
+		r.urgent++
+	} else {
+		r.waiting = append(r.waiting, w)
+	}
 	if !r.running {
 		r.running = true
 		time.AfterFunc(renewTogether, c.renewAll)
@@ -88,8 +95,11 @@ func (c *Cache) renewAll() {
 func (r *renewals) pause() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.waiting) == 0 {
+	switch {
+	case len(r.waiting) == 0:
 		return renewTogether
+	case r.urgent > 0:
+		return 0
 	}
 	left := renewOver - time.Since(r.waiting[0].since)
 	reads := (len(r.waiting) + renewAtOnce - 1) / renewAtOnce
@@ -112,7 +122,7 @@ func (c *Cache) due() (keys []Key, entries []*Entry) {
 			w.entry.renews.Store(false)
 		}
 	}
-	r.waiting = slices.Delete(r.waiting, 0, taken)
+	r.waiting, r.urgent = slices.Delete(r.waiting, 0, taken), max(r.urgent-taken, 0)
 	return keys, entries
 }
 
