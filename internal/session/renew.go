@@ -30,8 +30,8 @@ const (
 // renewals are the entries that wait to be read anew.
 type renewals struct {
 	mu      sync.Mutex
+	urgent  []waiting // there is no time to lose for them
 	waiting []waiting // who came first is first
-	urgent  int       // how many of the first there is no time to lose for
 	running bool      // renewAll is, or is about to
 
 	reads chan struct{} // holds one for each read that is under way
@@ -49,14 +49,13 @@ func (c *Cache) renewSoon(k Key, e *Entry) {
 	r := &c.renewals
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.waiting) == renewWaiting {
+	if len(r.urgent)+len(r.waiting) == renewWaiting {
 		e.renews.Store(false) // its next request asks again
 		return
 	}
 	w := waiting{k, e, time.Now()}
 	if c.now().Sub(e.Known) > MaxAge-2*renewOver { // it was not asked for in a while, and is soon not believed
-		r.waiting = slices.Insert(r.waiting, r.urgent, w)
-		r.urgent++
+		r.urgent = append(r.urgent, w)
 	} else {
 		r.waiting = append(r.waiting, w)
 	}
@@ -96,10 +95,10 @@ func (r *renewals) pause() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
+	case len(r.urgent) > 0:
+		return 0
 	case len(r.waiting) == 0:
 		return renewTogether
-	case r.urgent > 0:
-		return 0
 	}
 	left := renewOver - time.Since(r.waiting[0].since)
 	reads := (len(r.waiting) + renewAtOnce - 1) / renewAtOnce
@@ -114,15 +113,17 @@ func (c *Cache) due() (keys []Key, entries []*Entry) {
 	r, now := &c.renewals, c.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	taken := 0
-	for ; taken < len(r.waiting) && len(keys) < renewAtOnce; taken++ {
-		if w := r.waiting[taken]; now.Sub(w.entry.Known) < MaxAge {
-			keys, entries = append(keys, w.key), append(entries, w.entry)
-		} else {
-			w.entry.renews.Store(false)
+	for _, list := range []*[]waiting{&r.urgent, &r.waiting} {
+		taken := 0
+		for ; taken < len(*list) && len(keys) < renewAtOnce; taken++ {
+			if w := (*list)[taken]; now.Sub(w.entry.Known) < MaxAge {
+				keys, entries = append(keys, w.key), append(entries, w.entry)
+			} else {
+				w.entry.renews.Store(false)
+			}
 		}
+		*list = slices.Delete(*list, 0, taken)
 	}
-	r.waiting, r.urgent = slices.Delete(r.waiting, 0, taken), max(r.urgent-taken, 0)
 	return keys, entries
 }
 
@@ -130,7 +131,7 @@ func (c *Cache) due() (keys []Key, entries []*Entry) {
 func (r *renewals) rests() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.running = len(r.waiting) > 0
+	r.running = len(r.urgent)+len(r.waiting) > 0
 	return !r.running
 }
 
