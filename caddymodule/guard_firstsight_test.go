@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -144,5 +145,48 @@ func TestFirstSightCostsOneRoundTrip(t *testing.T) {
 	}
 	if got := g.get("app.example.com", "/", g.signedIn(session.LevelSecondFactor, "app.example.com")); !got.reached() || r.trips.Load() != 1 {
 		t.Errorf("the count, for its own sake: %d, %d round trips", got.status, r.trips.Load())
+	}
+}
+
+// What both stores give of a session that has not changed is the same each time,
+// so that a renewal leaves what is remembered as it is.
+func TestRenewalKeepsWhatHasNotChanged(t *testing.T) {
+	for name, sessions := range map[string]string{"embedded": "", "redis": "sessions redis redis://" + testtools.Redis(t).Addr} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t)
+			g.addAccount()
+			g.mustLoad(g.global(sessions) + g.site("app.example.com", "sallyport\n"+g.proxy()))
+			g.waitReady("app.example.com")
+			cookie := g.signedIn(session.LevelSecondFactor, "app.example.com")
+			sent := httptest.NewRequest(http.MethodGet, "/", nil)
+			cookie(sent)
+			k := session.Key{Purpose: session.ForApp, Host: "app.example.com", Cookie: sent.Cookies()[0].Value}
+			cache := started.current().engine.cache
+			remembered := func() *session.Entry {
+				t.Helper()
+				if got := g.get("app.example.com", "/", cookie); !got.reached() {
+					t.Fatalf("%d", got.status)
+				}
+				if !cache.Knows(k) {
+					t.Fatal("it is not remembered")
+				}
+				e, err := cache.Get(t.Context(), k)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return e
+			}
+			first := remembered()
+			time.Sleep(session.RenewAge)
+			remembered()                                                         // asks for a renewal
+			time.Sleep(session.MaxAge - session.RenewAge + 100*time.Millisecond) // by now the first reading is too old
+			_, before, _ := cache.Stats()
+			if remembered() != first {
+				t.Error("it is remembered anew")
+			}
+			if _, now, _ := cache.Stats(); now != before {
+				t.Error("it was not renewed behind the request")
+			}
+		})
 	}
 }

@@ -6,6 +6,7 @@ package account
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/secret"
@@ -72,6 +73,16 @@ type Account struct {
 	LastSignIn time.Time
 	// LastMethod is the second factor used last; it is offered first.
 	LastMethod Method
+}
+
+// Equal reports that nothing tells two records of an account apart.
+func (a *Account) Equal(b *Account) bool {
+	return a.ID == b.ID && a.Name == b.Name && a.Email == b.Email && a.DisplayName == b.DisplayName &&
+		slices.Equal(a.Groups, b.Groups) &&
+		a.PasswordHash.Reveal() == b.PasswordHash.Reveal() && a.PasswordChanged.Equal(b.PasswordChanged) &&
+		a.Provider == b.Provider && a.Disabled == b.Disabled && a.Locked.Equal(b.Locked) && a.Language == b.Language &&
+		a.Generation == b.Generation && a.SessionsValidFrom.Equal(b.SessionsValidFrom) && a.EnrolByLink == b.EnrolByLink &&
+		a.Created.Equal(b.Created) && a.LastSignIn.Equal(b.LastSignIn) && a.LastMethod == b.LastMethod
 }
 
 // Local reports whether the account signs in here, with a password, and not

@@ -45,7 +45,8 @@ type Entry struct {
 	APIKey  *account.APIKey
 	Expires time.Time
 	Idle    time.Duration
-	// Known is when the entry was read from the stores.
+	// Known is when the entry was read from the stores. A cache counts its age
+	// from when they last said the same.
 	Known time.Time
 	// Told is what its app was last told of it, and Assertion what was signed.
 	Told      atomic.Pointer[assertion.Told]
@@ -55,7 +56,9 @@ type Entry struct {
 	touched atomic.Int64 // UnixNano of the last use written to the store
 	renews  atomic.Bool  // a renewal is under way
 
-	// What it is found by in the cache, and its neighbours there.
+	// In a cache: when the stores last said this, in nanoseconds since the cache
+	// began, what it is found by, and its neighbours.
+	known                atomic.Int64
 	key                  Key
 	ofSession, ofAccount links
 }
@@ -100,6 +103,7 @@ type Stores interface {
 type Cache struct {
 	stores Stores
 	now    func() time.Time
+	began  time.Time // ages are counted by the monotonic clock, as time since then
 	max    int
 
 	epoch atomic.Int64 // rises with every change heard
@@ -117,7 +121,7 @@ type Cache struct {
 
 // NewCache makes a cache of at most max entries.
 func NewCache(stores Stores, now func() time.Time, max int) *Cache {
-	c := &Cache{stores: stores, now: now, max: max, renewals: renewals{reads: make(chan struct{}, renewReads)}}
+	c := &Cache{stores: stores, now: now, began: now(), max: max, renewals: renewals{reads: make(chan struct{}, renewReads)}}
 	c.forgetAll()
 	return c
 }
@@ -132,7 +136,7 @@ func (c *Cache) GetAt(ctx context.Context, k Key, now time.Time) (*Entry, error)
 	e := c.entries[k]
 	c.mu.RUnlock()
 	if e != nil {
-		age := now.Sub(e.Known)
+		age := c.age(e, now)
 		if age >= 0 && age < MaxAge && now.Before(e.Expires) {
 			c.hits.Add(1)
 			if age >= RenewAge && e.renews.CompareAndSwap(false, true) {
@@ -153,35 +157,68 @@ func (c *Cache) Knows(k Key) bool {
 	return c.entries[k] != nil
 }
 
+// age is how long ago the stores said what a remembered entry says. It is below
+// zero where the clock was set back.
+func (c *Cache) age(e *Entry, now time.Time) time.Duration {
+	return now.Sub(c.began) - time.Duration(e.known.Load())
+}
+
 // read loads an entry and remembers it.
 func (c *Cache) read(ctx context.Context, k Key, old *Entry) (*Entry, error) {
 	epoch := c.epoch.Load()
 	e, err := c.stores.Read(ctx, k)
-	c.learn(epoch, k, old, Loaded{e, err})
-	return e, err
+	return c.learn(epoch, k, old, Loaded{e, err}), err
 }
 
 // learn remembers what was read of a key from the stores at an epoch or later,
-// unless something changed since: then it may be older than the change.
-func (c *Cache) learn(epoch int64, k Key, old *Entry, l Loaded) {
+// unless something changed since: then it may be older than the change. It
+// returns the entry that stands for what was read, nil for none.
+func (c *Cache) learn(epoch int64, k Key, old *Entry, l Loaded) *Entry {
 	if l.Err != nil {
 		if errors.Is(l.Err, ErrNotFound) {
 			c.forget(k)
 		}
-		return
+		return nil
 	}
 	e := l.Entry
 	if old != nil && old.Session == e.Session {
+		if c.confirm(epoch, k, old, e) {
+			return old
+		}
 		e.MarkUsed(old.Used())
 		raise(&e.touched, old.touched.Load())
 		e.Assertion.CarryOver(&old.Assertion)
 	}
 	e.compact(k)
+	e.known.Store(int64(e.Known.Sub(c.began)))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.live.Load() && c.epoch.Load() == epoch {
+	if c.unchanged(epoch) {
 		c.keep(e)
 	}
+	return e
+}
+
+// unchanged reports that changes are heard, and that there was none since an
+// epoch. The caller holds mu, so that there is none while it acts on it.
+func (c *Cache) unchanged(epoch int64) bool { return c.live.Load() && c.epoch.Load() == epoch }
+
+// confirm makes the remembered entry of a key as new as one that was read and
+// says the same. Nearly every renewal ends so: it leaves no new memory for the
+// collector to look through, and nothing to be made again for the app.
+func (c *Cache) confirm(epoch int64, k Key, old, read *Entry) bool {
+	if !old.says(read) {
+		return false
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if !c.unchanged(epoch) || c.entries[k] != old {
+		return false
+	}
+	old.MarkUsed(read.Used())
+	raise(&old.touched, read.touched.Load())
+	raise(&old.known, int64(read.Known.Sub(c.began)))
+	return true
 }
 
 // keep stores an entry; the map's random order chooses whom a full cache

@@ -20,6 +20,7 @@ type world struct {
 	mu    sync.Mutex
 	at    time.Time
 	ended map[string]bool
+	name  string // of all accounts
 	fails error
 	reads atomic.Int64
 	// together is how many times several were read at once.
@@ -36,6 +37,8 @@ func (w *world) advance(d time.Duration) { w.mu.Lock(); w.at = w.at.Add(d); w.mu
 
 func (w *world) end(cookie string) { w.mu.Lock(); w.ended[cookie] = true; w.mu.Unlock() }
 
+func (w *world) rename(to string) { w.mu.Lock(); w.name = to; w.mu.Unlock() }
+
 func (w *world) ReadMany(ctx context.Context, keys []session.Key) []session.Loaded {
 	w.together.Add(1)
 	all := make([]session.Loaded, len(keys))
@@ -48,7 +51,7 @@ func (w *world) ReadMany(ctx context.Context, keys []session.Key) []session.Load
 func (w *world) Read(_ context.Context, k session.Key) (*session.Entry, error) {
 	w.reads.Add(1)
 	w.mu.Lock()
-	ended, fails, at, before := w.ended[k.Cookie], w.fails, w.at, w.before
+	ended, name, fails, at, before := w.ended[k.Cookie], w.name, w.fails, w.at, w.before
 	w.mu.Unlock()
 	if before != nil {
 		before()
@@ -60,7 +63,7 @@ func (w *world) Read(_ context.Context, k session.Key) (*session.Entry, error) {
 		return nil, session.ErrNotFound
 	}
 	return &session.Entry{
-		Session: session.ID("s" + k.Cookie), Account: account.Account{ID: account.ID("a" + k.Cookie)},
+		Session: session.ID("s" + k.Cookie), Account: account.Account{ID: account.ID("a" + k.Cookie), Name: name},
 		Expires: noon.Add(time.Hour), Idle: time.Hour, Known: at,
 	}, nil
 }
@@ -346,7 +349,8 @@ func TestRenewedEntryKeepsItsAssertion(t *testing.T) {
 }
 
 // What an app was told of an entry is of what was read then: an account that was
-// changed where nobody heard of it is told of when it is read anew.
+// changed where nobody heard of it is told of when it is read anew, and one that
+// was not is told as before.
 func TestRenewedEntryIsToldAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
@@ -362,12 +366,57 @@ func TestRenewedEntryIsToldAnew(t *testing.T) {
 	if told() != nil || told() == nil {
 		t.Fatal("what is told is not kept with the entry")
 	}
+	w.rename("ada")
 	w.advance(session.RenewAge)
 	reads := w.reads.Load()
 	eventually(t, "it is told as before", func() bool { return told() == nil && w.reads.Load() > reads })
 	w.advance(session.MaxAge) // read while the request waits
+	if told() == nil {
+		t.Error("it is told anew, and is the same")
+	}
+	w.rename("grace")
+	w.advance(session.MaxAge)
 	if told() != nil {
 		t.Error("an entry that is too old is told as before")
+	}
+}
+
+// TestConfirmedEntriesAreBelievedAsNewOnes: for their five seconds from when they
+// were read, and not after a change that came while they were.
+func TestConfirmedEntriesAreBelievedAsNewOnes(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*session.Cache){
+		"none":               nil,
+		"of the session":     func(c *session.Cache) { c.SessionChanged("sx") },
+		"of the account":     func(c *session.Cache) { c.AccountChanged("ax") },
+		"of another account": func(c *session.Cache) { c.AccountChanged("ay") },
+		"unknown":            (*session.Cache).Reset,
+		"not heard":          func(c *session.Cache) { c.Live(false) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			c := newCache(w, 10)
+			get(t, c, "x", nil)
+			w.advance(session.MaxAge)
+			w.mu.Lock()
+			w.before = func() {
+				w.before = nil
+				if change != nil {
+					change(c)
+				}
+				w.advance(time.Second) // the read took so long, and is as old as its beginning
+			}
+			w.mu.Unlock()
+			get(t, c, "x", nil)
+			w.end("x")
+			w.advance(session.MaxAge - time.Second - 1)
+			if change == nil { // who is asked anew says that it ended
+				get(t, c, "x", nil)
+				w.advance(1)
+			}
+			get(t, c, "x", session.ErrNotFound)
+		})
 	}
 }
 

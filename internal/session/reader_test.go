@@ -226,6 +226,9 @@ func TestRenewalReadsEachStoreOnce(t *testing.T) {
 		e, err := c.Get(ctx, k)
 		must(t, err)
 		if e != first {
+			t.Fatal("what has not changed is remembered anew")
+		}
+		if c.Confirmed(e).Equal(later) {
 			break
 		}
 		if time.Now().After(end) {

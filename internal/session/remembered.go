@@ -46,6 +46,16 @@ func (e *Entry) compact(k Key) {
 	}
 }
 
+// says reports that a compact entry says what another one does that was just
+// read of the same key. When each was read, and when the session was last used,
+// is no part of it. An API key's entry says nothing twice: keys are few.
+func (e *Entry) says(read *Entry) bool {
+	a := read.Account
+	a.PasswordHash = secret.Text{}
+	return e.Session == read.Session && e.Account.Equal(&a) && e.Token == read.Token && slices.Equal(e.AMR, read.AMR) &&
+		e.Provider == read.Provider && e.APIKey == nil && read.APIKey == nil && e.Expires.Equal(read.Expires) && e.Idle == read.Idle
+}
+
 // links are an entry's neighbours among those that have an ID in common.
 type links struct{ before, after *Entry }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
@@ -13,6 +15,7 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/account"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/internal/session"
+	"github.com/sallyport-auth/sallyport/internal/testtools"
 )
 
 // made reads every key as a session and an account of their own choice.
@@ -80,6 +83,45 @@ func TestChangesReachTheirEntriesAndNoOthers(t *testing.T) {
 		if _, _, entries := c.Stats(); entries != all || lost > 1 || lost == 1 && all != most {
 			t.Fatalf("step %d: %d remembered, %d counted, %d lost", step, all, entries, lost)
 		}
+	}
+}
+
+// TestChangedEntriesAreNotConfirmed: a field that the comparison forgot would be
+// one whose changes a node learns of only when a session was not used for a
+// while.
+func TestChangedEntriesAreNotConfirmed(t *testing.T) {
+	t.Parallel()
+	read := func() *session.Entry {
+		return &session.Entry{
+			Session: "the-session", Account: account.Account{ID: "the-id", Name: "ada", PasswordHash: secret.New("$argon2id$"), Groups: []string{"staff"}},
+			Token: session.Token{Purpose: session.ForApp, Issued: noon}, AMR: []string{"pwd"}, Expires: noon.Add(time.Hour), Idle: time.Hour,
+		}
+	}
+	kept := read()
+	kept.Compact(key("a"))
+	later := read()
+	later.Known = noon.Add(time.Second)
+	later.MarkUsed(noon)
+	if !kept.Says(later) {
+		t.Error("the same, read later, is not confirmed")
+	}
+	notSaid := []string{"Known", "Told", "Assertion"}
+	for i := range reflect.TypeFor[session.Entry]().NumField() {
+		f := reflect.TypeFor[session.Entry]().Field(i)
+		if !f.IsExported() || slices.Contains(notSaid, f.Name) {
+			continue
+		}
+		other := read()
+		testtools.Change(reflect.ValueOf(other).Elem().Field(i))
+		if kept.Says(other) {
+			t.Errorf("%s is not looked at", f.Name)
+		}
+	}
+	// Account's own comparison looks at all of its fields (account_test.go).
+	other := read()
+	other.Account.Disabled = true
+	if kept.Says(other) {
+		t.Error("an account that was disabled is not looked at")
 	}
 }
 

@@ -54,7 +54,7 @@ func (c *Cache) renewSoon(k Key, e *Entry) {
 		return
 	}
 	w := waiting{k, e, time.Now()}
-	if c.now().Sub(e.Known) > MaxAge-2*renewOver { // it was not asked for in a while, and is soon not believed
+	if c.age(e, c.now()) > MaxAge-2*renewOver { // it was not asked for in a while, and is soon not believed
 		r.urgent = append(r.urgent, w)
 	} else {
 		r.waiting = append(r.waiting, w)
@@ -116,7 +116,7 @@ func (c *Cache) due() (keys []Key, entries []*Entry) {
 	for _, list := range []*[]waiting{&r.urgent, &r.waiting} {
 		taken := 0
 		for ; taken < len(*list) && len(keys) < renewAtOnce; taken++ {
-			if w := (*list)[taken]; now.Sub(w.entry.Known) < MaxAge {
+			if w := (*list)[taken]; c.age(w.entry, now) < MaxAge {
 				keys, entries = append(keys, w.key), append(entries, w.entry)
 			} else {
 				w.entry.renews.Store(false)
