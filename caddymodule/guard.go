@@ -61,6 +61,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 // ServeHTTP lets a request through, with the person's identity, or answers it.
 // Everything that is not clearly allowed is refused.
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	makeRoom(r)
 	a, trusted := arrive(r)
 	hidden := g.hidesClient(r, a, trusted)
 	// What the client says about who it is goes first, on every path.
