@@ -90,7 +90,7 @@ func reportLoad(s *section, loads []load, results map[load]map[string][]run) {
 func (m measure) claims(s *section, loads []load, results map[load]map[string][]run) {
 	medians := func(name, to string) (out []float64, text string) {
 		for _, l := range loads {
-			if !l.signedOut {
+			if l.by == aPage {
 				out = append(out, m.ratio(results[l], name, to).median)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/assertion"
 	"github.com/sallyport-auth/sallyport/internal/keyring"
 	"github.com/sallyport-auth/sallyport/internal/login"
+	"github.com/sallyport-auth/sallyport/internal/session"
 )
 
 // The contestants of TestLoad. The control differs from bare Caddy in nothing
@@ -31,15 +32,35 @@ const (
 type load struct {
 	protocol    string
 	connections int
-	signedOut   bool
+	by          asking
 }
 
 func (l load) String() string {
 	s := fmt.Sprintf("%s, %d connections", l.protocol, l.connections)
-	if l.signedOut {
-		s += ", signed out"
+	if l.by != aPage {
+		s += ", " + string(l.by)
 	}
 	return s
+}
+
+// asking is who asks.
+type asking string
+
+const (
+	aPage    asking = "a page"      // of the app's, in the browser of somebody who is signed in
+	aProgram asking = "few headers" // with such a browser's cookie
+	nobody   asking = "signed out"
+)
+
+// headers are those besides the cookies.
+func (a asking) headers() []string {
+	switch a {
+	case aPage:
+		return pageHeaders
+	case aProgram:
+		return programHeaders
+	}
+	return navigation
 }
 
 const (
@@ -58,15 +79,16 @@ const (
 // TestLoad measures a whole request of somebody who is signed in: the guard, the
 // proxy and the answer of the app, beside the proxy alone.
 func TestLoad(t *testing.T) {
-	s := newSection(t, "load", "protocol", "connections", "signed_in", "round", "order", "contestant",
+	s := newSection(t, "load", "protocol", "connections", "asking", "round", "order", "contestant",
 		"requests", "seconds", "rps", "cpu_us_per_request", "p99_ms")
 	f := newField(t)
 	loads := []load{
-		{http1, 32, false},
-		{http1, 256, false},
-		{http2, 32, false},
-		{http2, 256, false},
-		{http1, 32, true},
+		{http1, 32, aPage},
+		{http1, 256, aPage},
+		{http2, 32, aPage},
+		{http2, 256, aPage},
+		{http1, 32, aProgram},
+		{http1, 32, nobody},
 	}
 	if *quick {
 		loads = []load{loads[0], loads[2]}
@@ -81,12 +103,12 @@ func TestLoad(t *testing.T) {
 				results[l] = map[string][]run{}
 			}
 			for order, p := range turns(f.proxies, round) {
-				if l.signedOut && (p.name == control || p.name == teller) {
+				if l.by != aPage && (p.name == control || p.name == teller) {
 					continue
 				}
 				r := f.run(t, p, l, round)
 				results[l][p.name] = append(results[l][p.name], r)
-				s.row(l.protocol, l.connections, !l.signedOut, round+1, order+1, p.name, r.requests,
+				s.row(l.protocol, l.connections, l.by, round+1, order+1, p.name, r.requests,
 					fmt.Sprintf("%.4f", r.time.Seconds()), fmt.Sprintf("%.1f", r.perSecond()),
 					fmt.Sprintf("%.3f", r.cpuMicros()), fmt.Sprintf("%.3f", r.p99Millis()))
 			}
@@ -206,38 +228,55 @@ func tellingHeaders(t *testing.T, dir string) string {
 	return lines
 }
 
-// The headers that all requests have, besides the cookies.
 var (
-	browserHeaders  = []string{"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Accept-Language: en", "Accept-Encoding: gzip"}
-	resourceHeaders = append(browserHeaders[:3:3], "Accept: */*")
-	navigation      = append(browserHeaders[:3:3], "Accept: text/html", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
-	forwarded       = "X-Forwarded-Proto: https" // by the load balancer that wrk is
+	// pageHeaders are what Chromium 156 sends when a script of a page fetches
+	// something of its own origin.
+	pageHeaders = []string{
+		"Connection: keep-alive",
+		`sec-ch-ua-platform: "Linux"`,
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
+		`sec-ch-ua: "Not:A-Brand";v="8", "Chromium";v="156"`,
+		"sec-ch-ua-mobile: ?0",
+		"Accept: */*",
+		"Sec-Fetch-Site: same-origin",
+		"Sec-Fetch-Mode: cors",
+		"Sec-Fetch-Dest: empty",
+		"Referer: https://" + plainHost + "/",
+		"Accept-Encoding: gzip, deflate, br, zstd",
+		"Accept-Language: en-US,en;q=0.9",
+	}
+	programHeaders = []string{"User-Agent: program/1.0", "Accept: */*", "Accept-Encoding: gzip"}
+	navigation     = []string{
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Accept-Language: en",
+		"Accept-Encoding: gzip", "Accept: text/html", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document",
+	}
+	forwarded = "X-Forwarded-Proto: https" // by the load balancer that wrk is
 )
 
 // run has one contestant under one load, and makes sure that the app itself
 // gave each of the answers, or where nobody is signed in to a gateway, none.
 func (f *field) run(t *testing.T, p *proxy, l load, round int) run {
 	t.Helper()
-	if l.protocol == http1 && !l.signedOut {
-		f.warm(t, p)
+	if l.protocol == http1 && l.by != nobody {
+		f.comeIn(t, p)
 	}
 	before := f.app.settled(t)
 	var r run
 	switch {
-	case l.signedOut:
-		r = p.wrk(t, l.connections, 1, append(navigation, forwarded), []string{""})
+	case l.by == nobody:
+		r = p.wrk(t, l.connections, 1, append(l.by.headers(), forwarded), []string{""})
 	case l.protocol == http1:
-		r = p.wrk(t, l.connections, 2, append(resourceHeaders, forwarded), f.cookies(plainHost))
+		r = p.wrk(t, l.connections, 2, append(l.by.headers(), forwarded), f.cookies(plainHost))
 	default:
 		all := f.cookies(secureHost)
 		at := round * h2loadSessions % (len(all) - h2loadSessions)
-		r = p.h2load(t, l.connections, time.Duration(rounds(1200, 750))*time.Millisecond, resourceHeaders, all[at:at+h2loadSessions])
+		r = p.h2load(t, l.connections, time.Duration(rounds(1200, 750))*time.Millisecond, overHTTP2(l.by.headers()), all[at:at+h2loadSessions])
 	}
 	if r.requests == 0 {
 		t.Fatalf("%s answered nothing", p.name)
 	}
 	answered := f.app.count(t) - before
-	if l.signedOut && p.gateway() {
+	if l.by == nobody && p.gateway() {
 		if answered != 0 {
 			t.Fatalf("%s let %d requests of nobody through", p.name, answered)
 		}
@@ -247,13 +286,35 @@ func (f *field) run(t *testing.T, p *proxy, l load, round int) run {
 	return r
 }
 
-// warm lets a gateway see all of the sessions, as it has of people who are at
-// work. It forgets them again within five seconds, while others have their turn.
-// After this second of load each of them is due to be read anew, once, in the
-// two seconds that are measured, which is about as often as at work.
+// overHTTP2 leaves out what HTTP/2 knows by itself (RFC 9113 section 8.2.2).
+func overHTTP2(headers []string) []string {
+	return slices.DeleteFunc(slices.Clone(headers), func(h string) bool { return strings.HasPrefix(h, "Connection:") })
+}
+
+// warm loads a contestant until its heap has the size that it has under load.
 func (f *field) warm(t *testing.T, p *proxy) {
 	t.Helper()
-	p.wrk(t, 32, 1, append(resourceHeaders, forwarded), f.cookies(plainHost))
+	p.wrk(t, 32, 2, append(pageHeaders, forwarded), f.cookies(plainHost))
+}
+
+// comeIn has each of the browsers ask once, one after the other within the time
+// after which a session in use is read anew. A gateway has forgotten them while
+// others had their turn; now they are due to be read anew one after the other as
+// well, and not all at the same moment, which is how it is at work.
+func (f *field) comeIn(t *testing.T, p *proxy) {
+	t.Helper()
+	a := newAsker(t, p.plain, "")
+	defer a.close()
+	cookies := f.cookies(plainHost)
+	pause := time.NewTicker(session.RenewAge / time.Duration(len(cookies)))
+	defer pause.Stop()
+	for _, cookie := range cookies {
+		a.request = []byte(guarded(plainHost, cookie))
+		if status := a.must(t); status != http.StatusOK {
+			t.Fatalf("%s answered %d to somebody who is signed in", p.name, status)
+		}
+		<-pause.C
+	}
 }
 
 func (f *field) cookies(host string) []string {
