@@ -97,7 +97,7 @@ func TestLoad(t *testing.T) {
 	for _, p := range f.proxies {
 		f.warm(t, p) // the heap has its size
 	}
-	for round := range rounds(31, 3) {
+	for round := range rounds(31, 2) {
 		for _, l := range loads {
 			if results[l] == nil {
 				results[l] = map[string][]run{}
@@ -266,7 +266,7 @@ func (f *field) run(t *testing.T, p *proxy, l load, round int) run {
 	case l.by == nobody:
 		r = p.wrk(t, l.connections, 1, append(l.by.headers(), forwarded), []string{""})
 	case l.protocol == http1:
-		r = p.wrk(t, l.connections, 2, append(l.by.headers(), forwarded), f.cookies(plainHost))
+		r = p.wrk(t, l.connections, rounds(2, 1), append(l.by.headers(), forwarded), f.cookies(plainHost))
 	default:
 		all := f.cookies(secureHost)
 		at := round * h2loadSessions % (len(all) - h2loadSessions)
@@ -294,7 +294,7 @@ func overHTTP2(headers []string) []string {
 // warm loads a contestant until its heap has the size that it has under load.
 func (f *field) warm(t *testing.T, p *proxy) {
 	t.Helper()
-	p.wrk(t, 32, 2, append(pageHeaders, forwarded), f.cookies(plainHost))
+	p.wrk(t, 32, rounds(2, 1), append(pageHeaders, forwarded), f.cookies(plainHost))
 }
 
 // comeIn has each of the browsers ask once, one after the other within the time
