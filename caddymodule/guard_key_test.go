@@ -248,6 +248,10 @@ func TestAuthorizationThatIsMeantAsAKey(t *testing.T) {
 	_, key := g.apiKey(account.KeyScope{})
 	cookie := g.signedIn(session.LevelSecondFactor, "app.example.com")
 	b64 := base64.StdEncoding.EncodeToString
+	slip := "z"
+	if key[57] == slip[0] {
+		slip = "a"
+	}
 	for i, lines := range [][]string{
 		{key},
 		{"Bearer" + key},
@@ -262,7 +266,7 @@ func TestAuthorizationThatIsMeantAsAKey(t *testing.T) {
 		{"Bearer x" + key},
 		{"Bearer " + key + key},
 		{"Bearer " + key[:57]},
-		{"Bearer " + key[:57] + "z"},
+		{"Bearer " + key[:57] + slip},
 		{"Bearer " + strings.ToUpper(key)},
 		{"Bearer sp_"},
 		{"Bearer sp_" + strings.Repeat("a", 55)},
