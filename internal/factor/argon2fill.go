@@ -69,7 +69,13 @@ func (s segment) fill(b []block) {
 			number = numbers[i%uint32(len(numbers))]
 		}
 		other := indexAlpha(number, lanes, segments, s.threads, s.pass, s.slice, s.lane, i)
-		processBlockXOR(&b[at], &b[before], &b[other])
+		if s.pass == 0 {
+			// What a password before left there is not looked at. The library adds
+			// to it, for its memory is new, and all zero.
+			processBlock(&b[at], &b[before], &b[other])
+		} else {
+			processBlockXOR(&b[at], &b[before], &b[other])
+		}
 	}
 }
 

@@ -29,7 +29,6 @@ func argon2idHere(password, salt []byte, p Params, size uint32) []byte {
 	h0 := initHash(password, salt, nil, nil, p.Passes, p.MemoryKiB, threads, size, modeID)
 	blocks := max(p.MemoryKiB/(syncPoints*threads), 2) * syncPoints * threads // RFC 9106 section 3.2: m'
 	b := memories.take(int(blocks))
-	wipe(b)
 	firstBlocks(b, h0, threads)
 	fillBlocks(b, p.Passes, threads)
 	key := extractKey(b, blocks, threads, size)
@@ -103,14 +102,6 @@ const (
 	modeID     = 2 // argon2id, as RFC 9106 section 3.1 numbers it
 	syncPoints = 4 // slices of a lane, RFC 9106 section 3.4
 )
-
-// wipe makes memory as new: the first pass adds to what is in it. It does so in
-// parts, since nothing can interrupt one.
-func wipe(b []block) {
-	for part := range slices.Chunk(b, 256) {
-		clear(part)
-	}
-}
 
 // firstBlocks fills the first two blocks of each lane (RFC 9106 section 3.2,
 // steps 3 and 4).
