@@ -218,9 +218,10 @@ type Limiter interface {
 	// Take counts one try under key, or refuses it with a *Limited error and
 	// counts nothing. now is the caller's clock.
 	Take(ctx context.Context, key string, l Limit, now time.Time) (Taken, error)
-	// GiveBack takes one counted try back, as if it had not been made: a
-	// right password, or a failure that was not the person's.
-	GiveBack(ctx context.Context, key string, l Limit, t Taken) error
+	// GiveBack takes counted tries back, as if they had not been made: a
+	// right password, or a failure that was not the person's. One that is not
+	// counted any more is passed over. An error may leave some counted.
+	GiveBack(ctx context.Context, tries ...Taken) error
 	// Clear forgets all tries under key, and how often its window filled.
 	Clear(ctx context.Context, key string) error
 }

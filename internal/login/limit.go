@@ -21,7 +21,7 @@ type Limit struct {
 
 // Taken is one counted try.
 type Taken struct {
-	ID string // names this try, for GiveBack
+	Key, ID string // the counter and the try, for GiveBack
 	// Left is how many more tries the window has room for.
 	Left int
 }

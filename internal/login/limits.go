@@ -116,10 +116,14 @@ func (m *Machine) take(ctx context.Context, counts []count) (takings, error) {
 // giveBack takes counted tries back. Its errors leave a try counted, which
 // is the safe side, so they are not told.
 func (m *Machine) giveBack(ctx context.Context, t takings) {
-	ctx = context.WithoutCancel(ctx)
-	for i, c := range t.counts {
-		_ = m.Limiter.GiveBack(ctx, c.key, c.limit, t.taken[i])
+	if len(t.taken) > 0 {
+		_ = m.Limiter.GiveBack(context.WithoutCancel(ctx), t.taken...)
 	}
+}
+
+// butFirst are those of the other counters.
+func (t takings) butFirst() takings {
+	return takings{t.counts[1:], t.taken[1:]}
 }
 
 // left returns how many tries to tell the person about: those of the first

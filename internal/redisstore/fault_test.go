@@ -44,7 +44,7 @@ func calls(s *Store) map[string]func(context.Context) error {
 		"AccountChanged": func(ctx context.Context) error { return s.AccountChanged(ctx, v.Account) },
 		"Touch":          func(ctx context.Context) error { return s.Touch(ctx, v.ID, now, time.Hour) },
 		"Take":           func(ctx context.Context) error { _, err := s.Take(ctx, "key", factorLimit, now); return err },
-		"GiveBack":       func(ctx context.Context) error { return s.GiveBack(ctx, "key", factorLimit, login.Taken{ID: "x"}) },
+		"GiveBack":       func(ctx context.Context) error { return s.GiveBack(ctx, login.Taken{Key: "key", ID: "x"}) },
 		"Clear":          func(ctx context.Context) error { return s.Clear(ctx, "key") },
 		"PutTicket":      func(ctx context.Context) error { return s.PutTicket(ctx, [32]byte{}, ticket) },
 		"TakeTicket":     func(ctx context.Context) error { _, err := s.TakeTicket(ctx, [32]byte{}, now); return err },

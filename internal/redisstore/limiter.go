@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/sallyport-auth/sallyport/internal/login"
 )
 
@@ -42,7 +44,7 @@ func (s *Store) Take(ctx context.Context, key string, l login.Limit, now time.Ti
 	case err != nil:
 		return login.Taken{}, unavailable(doing, err)
 	case counted:
-		return login.Taken{ID: id, Left: int(value)}, nil
+		return login.Taken{Key: key, ID: id, Left: int(value)}, nil
 	}
 	return login.Taken{}, &login.Limited{RetryAfter: max(time.Duration(value)*time.Microsecond, time.Microsecond)}
 }
@@ -68,11 +70,25 @@ func takeReply(reply []any) (counted bool, value int64, err error) {
 	}
 }
 
-// GiveBack implements login.Limiter. Where the try is one of those that filled
-// the window last, the wait and its doubling go with it.
-func (s *Store) GiveBack(ctx context.Context, key string, _ login.Limit, t login.Taken) error {
-	return s.call(ctx, "giving back a try in redis", again, func(ctx context.Context) error {
-		return giveBack.Run(ctx, s.rdb, s.keys.limit(key), t.ID).Err()
+// GiveBack implements login.Limiter, in one round trip. Where a try is one of
+// those that filled its window last, the wait and its doubling go with it.
+func (s *Store) GiveBack(ctx context.Context, tries ...login.Taken) error {
+	return s.call(ctx, "giving back tries in redis", again, func(ctx context.Context) error {
+		_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for _, t := range tries {
+				giveBack.EvalSha(ctx, p, s.keys.limit(t.Key), t.ID)
+			}
+			return nil
+		})
+		if !redis.HasErrorPrefix(err, "NOSCRIPT") {
+			return err
+		}
+		for _, t := range tries { // this server was just started, or has forgotten its scripts
+			if err := giveBack.Run(ctx, s.rdb, s.keys.limit(t.Key), t.ID).Err(); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -63,8 +63,8 @@ func TestGivingBackAnyTryOfAFullWindowLiftsTheWait(t *testing.T) {
 	c, ctx := newCounter(t), context.Background()
 	tries := c.fill(0)
 	c.wantWait(0, 10*time.Minute)
-	must(t, c.s.GiveBack(ctx, "key", c.l, tries[0]))
-	must(t, c.s.GiveBack(ctx, "key", c.l, tries[0]))
+	must(t, c.s.GiveBack(ctx, tries[0]))
+	must(t, c.s.GiveBack(ctx, tries[0]))
 	c.wantWait(0, 0) // counted, and fills the window for the first time again
 	c.wantWait(0, 10*time.Minute)
 }
@@ -78,9 +78,21 @@ func TestGivingBackALaterTryKeepsTheDoubling(t *testing.T) {
 	if refused != nil {
 		t.Fatal(refused)
 	}
-	must(t, c.s.GiveBack(ctx, "key", c.l, later))
+	must(t, c.s.GiveBack(ctx, later))
 	c.fill(2 * time.Hour)
 	c.wantWait(2*time.Hour, 20*time.Minute)
+}
+
+// A server that was started anew knows no scripts.
+func TestTriesAreGivenBackWithoutTheScript(t *testing.T) {
+	t.Parallel()
+	c, ctx := newCounter(t), context.Background()
+	tries := c.fill(0)
+	must(t, c.s.rdb.ScriptFlush(ctx).Err())
+	must(t, c.s.GiveBack(ctx, tries[0], tries[1]))
+	c.wantWait(0, 0)
+	c.wantWait(0, 0)
+	c.wantWait(0, 10*time.Minute)
 }
 
 func TestClockSetBackLocksNobodyOutForLonger(t *testing.T) {

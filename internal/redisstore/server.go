@@ -72,7 +72,7 @@ func (s *Store) tryCommands(ctx context.Context) error {
 	var taken login.Taken
 	for _, step := range []func() error{
 		func() (err error) { taken, err = s.Take(ctx, id, limit, now); return err },
-		func() error { return s.GiveBack(ctx, id, limit, taken) },
+		func() error { return s.GiveBack(ctx, taken) },
 		func() error { return s.Clear(ctx, id) },
 		func() error { return s.CreateSession(ctx, v) },
 		func() error { _, err := s.SessionsOf(ctx, v.Account); return err },

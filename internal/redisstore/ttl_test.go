@@ -63,7 +63,7 @@ func fillWithEverything(t testing.TB, s *Store, after func(doing string)) {
 			}
 			step("refused Take", nil)
 		}
-		step("GiveBack", s.GiveBack(ctx, key, limit, last))
+		step("GiveBack", s.GiveBack(ctx, last))
 	}
 	step("Clear", s.Clear(ctx, "factor:"+typedIdentifier))
 	step("PutTicket", s.PutTicket(ctx, [32]byte{7}, session.Ticket{Session: v.ID, Account: v.Account, Host: "app.example", Expires: now.Add(session.TicketLife)}))
@@ -135,7 +135,7 @@ func TestLateWritesLeaveNothingBehind(t *testing.T) {
 	s, ctx := openAt(t, server.Addr), context.Background()
 	_ = s.SetToken(ctx, "gone", session.Token{Host: "app.example"})
 	_, _ = s.SaveFlow(ctx, login.Flow{ID: "gone", Browser: "gone", Expires: time.Now().Add(time.Hour)})
-	_ = s.GiveBack(ctx, "gone", login.Limit{}, login.Taken{ID: "gone"})
+	_ = s.GiveBack(ctx, login.Taken{Key: "gone", ID: "gone"})
 	_ = s.Clear(ctx, "gone")
 	_ = s.EndSession(ctx, "gone")
 	_ = s.DeleteFlow(ctx, "gone", "gone")

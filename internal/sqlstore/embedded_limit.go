@@ -48,7 +48,7 @@ func (e *Embedded) Take(ctx context.Context, key string, l login.Limit, now time
 		if err != nil {
 			return err
 		}
-		taken = login.Taken{ID: strconv.FormatInt(id, 10), Left: l.N - counted - 1}
+		taken = login.Taken{Key: key, ID: strconv.FormatInt(id, 10), Left: l.N - counted - 1}
 		if taken.Left > 0 || l.DoubleTo == 0 {
 			return nil
 		}
@@ -119,21 +119,30 @@ func doubled(l login.Limit, fills int64) time.Duration {
 	return min(d, longest)
 }
 
-// GiveBack implements login.Limiter. The try that filled the window also
-// takes its wait and its doubling back.
-func (e *Embedded) GiveBack(ctx context.Context, key string, _ login.Limit, t login.Taken) error {
+// GiveBack implements login.Limiter, in one transaction. A try that filled its
+// window also takes the wait and its doubling back.
+func (e *Embedded) GiveBack(ctx context.Context, tries ...login.Taken) error {
+	return e.db.change(ctx, "giving tries back", func(ctx context.Context, q querier) error {
+		for _, t := range tries {
+			if err := giveBack(ctx, q, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func giveBack(ctx context.Context, q querier, t login.Taken) error {
 	id, err := strconv.ParseInt(t.ID, 10, 64)
 	if err != nil {
 		return nil // not one of ours: there is nothing to give back
 	}
-	return e.db.change(ctx, "giving a try back", func(ctx context.Context, q querier) error {
-		n, err := affected(ctx, q, `DELETE FROM tries WHERE id = $1 AND key = $2`, id, key)
-		if err != nil || n == 0 {
-			return err
-		}
-		_, err = q.ExecContext(ctx, `UPDATE waits SET until = 0, filler = 0, fills = fills - 1 WHERE key = $1 AND filler = $2`, key, id)
+	n, err := affected(ctx, q, `DELETE FROM tries WHERE id = $1 AND key = $2`, id, t.Key)
+	if err != nil || n == 0 {
 		return err
-	})
+	}
+	_, err = q.ExecContext(ctx, `UPDATE waits SET until = 0, filler = 0, fills = fills - 1 WHERE key = $1 AND filler = $2`, t.Key, id)
+	return err
 }
 
 // Clear implements login.Limiter.

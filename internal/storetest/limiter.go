@@ -22,6 +22,7 @@ func Limiter(t *testing.T, open func(t *testing.T) login.Limiter) {
 		"ParallelTriesAreCountedExactly":  limitParallel,
 		"GivenBackTryWasNeverMade":        limitGiveBack,
 		"GiveBackTwiceGivesBackOnce":      limitGiveBackTwice,
+		"TriesOfManyCountersAreGivenBack": limitGiveBackMany,
 		"ClearForgetsAll":                 limitClear,
 		"FilledWindowsDoubleTheWait":      limitDoubles,
 		"DoublingOutlivesAnEmptyWindow":   limitDoublesLater,
@@ -78,9 +79,9 @@ func (l limited) fill(limit login.Limit, after time.Duration) (last login.Taken)
 	return last
 }
 
-func (l limited) giveBack(limit login.Limit, taken login.Taken) {
+func (l limited) giveBack(tries ...login.Taken) {
 	l.t.Helper()
-	must(l.t, l.s.GiveBack(deadline(l.t), l.key, limit, taken))
+	must(l.t, l.s.GiveBack(deadline(l.t), tries...))
 }
 
 const minute = time.Minute
@@ -136,14 +137,14 @@ func limitParallel(t *testing.T, l limited) {
 func limitGiveBack(_ *testing.T, l limited) {
 	for i := range 20 { // right ones fill no window
 		taken := l.counted(plain, time.Duration(i)*time.Second, 4)
-		l.giveBack(plain, taken)
+		l.giveBack(taken)
 	}
 	first := l.counted(plain, minute, 4)
 	for i := range 4 {
 		l.counted(plain, 2*minute, 3-i)
 	}
 	l.refused(plain, 3*minute, 8*minute)
-	l.giveBack(plain, first)
+	l.giveBack(first)
 	l.counted(plain, 3*minute, 0)
 	l.refused(plain, 3*minute, 9*minute) // the oldest is that of minute 2 now
 }
@@ -151,10 +152,25 @@ func limitGiveBack(_ *testing.T, l limited) {
 func limitGiveBackTwice(_ *testing.T, l limited) {
 	first := l.counted(plain, 0, 4)
 	l.counted(plain, 0, 3)
-	l.giveBack(plain, first)
-	l.giveBack(plain, first)
-	l.giveBack(plain, login.Taken{ID: newID()})
+	l.giveBack(first)
+	l.giveBack(first)
+	l.giveBack(login.Taken{Key: l.key, ID: newID()})
 	l.counted(plain, 0, 3)
+}
+
+// Of several counters at once each gets its own try back, whatever the others
+// are like.
+func limitGiveBackMany(_ *testing.T, l limited) {
+	other := l
+	other.key = "password:network:" + newID()
+	filler := l.fill(doubling, 0)
+	first := other.counted(plain, 0, 4)
+	other.counted(plain, 0, 3)
+	l.giveBack()
+	l.giveBack(login.Taken{Key: other.key, ID: filler.ID}, login.Taken{Key: l.key, ID: "never was"}, filler, first)
+	l.counted(doubling, 0, 0) // neither full any more nor waiting
+	l.refused(doubling, 0, 10*minute)
+	other.counted(plain, 0, 3)
 }
 
 func limitClear(t *testing.T, l limited) {
@@ -199,10 +215,10 @@ func limitGiveBackFiller(_ *testing.T, l limited) {
 	at := 10 * minute
 	last := l.fill(doubling, at)
 	l.refused(doubling, at, 20*minute)
-	l.giveBack(doubling, last)
+	l.giveBack(last)
 	last = l.counted(doubling, at, 0) // the wait is lifted …
 	l.refused(doubling, at, 20*minute)
-	l.giveBack(doubling, last)
+	l.giveBack(last)
 	l.counted(doubling, at, 0)
 	l.refused(doubling, at, 20*minute) // … and never doubled for it
 }
@@ -214,7 +230,7 @@ func limitParallelGiveBack(t *testing.T, l limited) {
 		if err != nil {
 			return err
 		}
-		return l.s.GiveBack(deadline(t), l.key, wide, taken)
+		return l.s.GiveBack(deadline(t), taken)
 	}) {
 		must(t, err)
 	}
