@@ -60,8 +60,8 @@ func startTown(t *testing.T, size, browsers, people int) *town {
 	v.people = enrol(t, dir, all.accounts, size, people) // which ends their sessions: they have none
 	v.seeding = time.Since(began)
 	v.node = startNode(t, dir, fmt.Sprintf(nodeFile, "layout identifier_first"), "REDIS="+v.server.Addr)
-	v.client = connections(v.node.addr)
-	t.Cleanup(v.client.CloseIdleConnections)
+	v.lines = &lines{addr: v.node.addr}
+	t.Cleanup(v.lines.close)
 	v.redis = redis.NewClient(&redis.Options{Addr: v.server.Addr, ReadTimeout: time.Minute})
 	t.Cleanup(func() { v.redis.Close() })
 	var err error

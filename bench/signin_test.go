@@ -32,7 +32,7 @@ import (
 // people who can sign in at it.
 type lobby struct {
 	node     *node
-	client   *http.Client
+	lines    *lines
 	people   []person
 	next     atomic.Int64
 	signedIn string // the cookie of somebody who is
@@ -50,8 +50,8 @@ func startLobby(t *testing.T, people int, options string) *lobby {
 	all := population{accounts: people + 1, sessions: people + 1, hosts: []string{appHost}, browsers: people + 1}.seed(t, dir, newRedisWriter(t, server.Addr))
 	l := &lobby{signedIn: all.browsers[people].cookies[appHost], people: enrol(t, dir, all.accounts, 0, people)}
 	l.node = startNode(t, dir, fmt.Sprintf(nodeFile, "layout identifier_first\n\t\t"+options), "REDIS="+server.Addr)
-	l.client = connections(l.node.addr)
-	t.Cleanup(l.client.CloseIdleConnections)
+	l.lines = &lines{addr: l.node.addr}
+	t.Cleanup(l.lines.close)
 	return l
 }
 
@@ -85,6 +85,17 @@ func enrol(t *testing.T, dir string, accounts []account.ID, from, n int) (people
 		}
 		people = append(people, p)
 	}
+	// An authenticator ends an account's sessions. What the gateway would do
+	// about that from its start on, for these people, is no part of what is
+	// measured: their sessions open nothing any more.
+	ended, err := store.Revocations(t.Context(), 2*n)
+	var ids []int64
+	for _, e := range ended {
+		ids = append(ids, e.ID)
+	}
+	if err = errors.Join(err, store.Revoked(t.Context(), ids)); err != nil {
+		t.Fatal(err)
+	}
 	return people
 }
 
@@ -93,7 +104,7 @@ func enrol(t *testing.T, dir string, accounts []account.ID, from, n int) (people
 func (l *lobby) signIn() (*walker, error) {
 	who := l.people[int(l.next.Add(1))%len(l.people)]
 	for {
-		w := newWalker(l.client, appHost, someNetwork())
+		w := newWalker(l.lines, appHost, someNetwork())
 		err := w.signIn(who)
 		if !errors.Is(err, errBusy) {
 			return w, err
@@ -277,7 +288,7 @@ func (l *lobby) crowd(t *testing.T, s *section) (peak int64) {
 	var all sync.WaitGroup
 	for i := range crowd {
 		all.Go(func() {
-			_, err := newWalker(l.client, appHost, someNetwork()).givePassword(l.people[i%len(l.people)])
+			_, err := newWalker(l.lines, appHost, someNetwork()).givePassword(l.people[i%len(l.people)])
 			switch {
 			case err == nil:
 				in.Add(1)

@@ -1,15 +1,12 @@
 package bench
 
 import (
-	"context"
+	"bytes"
 	"errors"
 	"fmt"
 	"html"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -26,7 +23,7 @@ type person struct {
 // A walker is a browser that has never been here and walks through the pages.
 // It is at an address of its own, behind a proxy that is trusted.
 type walker struct {
-	http    *http.Client
+	lines   *lines
 	host    string // the app's
 	network string // the address that the proxy tells of
 	cookies map[string]string
@@ -36,23 +33,8 @@ type walker struct {
 // errBusy: the gateway had no turn for this password within its second.
 var errBusy = errors.New("503 to a password")
 
-// connections are what walkers ask with. They are kept alive together, as those
-// of a proxy.
-func connections(addr string) *http.Client {
-	return &http.Client{
-		Timeout: 30 * time.Second,
-		Transport: &http.Transport{
-			MaxIdleConnsPerHost: 1000,
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, "tcp", addr)
-			},
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-func newWalker(client *http.Client, host, network string) *walker {
-	return &walker{http: client, host: host, network: network, cookies: map[string]string{}, took: map[string]time.Duration{}}
+func newWalker(lines *lines, host, network string) *walker {
+	return &walker{lines: lines, host: host, network: network, cookies: map[string]string{}, took: map[string]time.Duration{}}
 }
 
 // page is one answer, read to its end.
@@ -62,33 +44,38 @@ type page struct {
 	body     string
 }
 
-// do sends one request and keeps the cookies.
-func (w *walker) do(method, path string, form url.Values) (page, error) {
-	r, err := http.NewRequest(method, "http://"+w.host+path, strings.NewReader(form.Encode()))
-	if err != nil {
-		return page{}, err
+// userAgent is what the browsers say they are.
+const userAgent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+// request is one as a proxy hands it on that ends TLS.
+func (w *walker) request(method, path string, form url.Values) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nX-Forwarded-Proto: https\r\nX-Forwarded-For: %s\r\nUser-Agent: %s\r\nAccept: text/html\r\n"+
+		"Sec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Site: same-origin\r\n", method, path, w.host, w.network, userAgent)
+	before := "Cookie: "
+	for name, value := range w.cookies {
+		b.WriteString(before + name + "=" + value)
+		before = "; "
 	}
-	for name, value := range map[string]string{
-		"X-Forwarded-Proto": "https", "X-Forwarded-For": w.network, "Accept": "text/html",
-		"User-Agent":     "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-		"Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin",
-	} {
-		r.Header.Set(name, value)
+	if len(w.cookies) > 0 {
+		b.WriteString("\r\n")
 	}
 	if method == http.MethodPost {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.Header.Set("Origin", "https://"+w.host)
+		body := form.Encode()
+		fmt.Fprintf(&b, "Origin: https://%s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", w.host, len(body), body)
+	} else {
+		b.WriteString("\r\n")
 	}
-	for name, value := range w.cookies {
-		r.AddCookie(&http.Cookie{Name: name, Value: value})
-	}
+	return b.Bytes()
+}
+
+// do sends one request and keeps the cookies.
+func (w *walker) do(method, path string, form url.Values) (page, error) {
 	began := time.Now()
-	answer, err := w.http.Do(r)
+	answer, body, err := w.lines.ask(w.request(method, path, form))
 	if err != nil {
 		return page{}, err
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
 	step, _, _ := strings.Cut(path, "?")
 	w.took[method+" "+step] += time.Since(began)
 	for _, c := range answer.Cookies() {
@@ -96,7 +83,7 @@ func (w *walker) do(method, path string, form url.Values) (page, error) {
 			delete(w.cookies, c.Name)
 		}
 	}
-	return page{answer.StatusCode, answer.Header.Get("Location"), string(body)}, err
+	return page{answer.StatusCode, answer.Header.Get("Location"), body}, nil
 }
 
 // follow goes on until a page comes that leads nowhere by itself.
@@ -110,25 +97,28 @@ func (w *walker) follow(p page, err error) (page, error) {
 	return p, errors.New("redirects without end")
 }
 
-var (
-	formTag   = regexp.MustCompile(`(?s)<form method="post" action="([^"]*)".*?</form>`)
-	hiddenTag = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)"`)
-)
-
 // submit sends the page's first form, filled, and follows.
 func (w *walker) submit(p page, fill map[string]string) (page, error) {
-	form := formTag.FindStringSubmatch(p.body)
-	if form == nil {
+	_, form, found := strings.Cut(p.body, `<form method="post" action="`)
+	form, _, whole := strings.Cut(form, "</form>")
+	if !found || !whole {
 		return p, fmt.Errorf("status %d, no form: %.300q", p.status, p.body)
 	}
+	action, form, _ := strings.Cut(form, `"`)
 	fields := url.Values{}
-	for _, hidden := range hiddenTag.FindAllStringSubmatch(form[0], -1) {
-		fields.Set(hidden[1], html.UnescapeString(hidden[2]))
+	for {
+		var name, value string
+		if _, form, found = strings.Cut(form, `<input type="hidden" name="`); !found {
+			break
+		}
+		name, form, _ = strings.Cut(form, `" value="`)
+		value, form, _ = strings.Cut(form, `"`)
+		fields.Set(name, html.UnescapeString(value))
 	}
 	for name, value := range fill {
 		fields.Set(name, value)
 	}
-	return w.follow(w.do(http.MethodPost, html.UnescapeString(form[1]), fields))
+	return w.follow(w.do(http.MethodPost, html.UnescapeString(action), fields))
 }
 
 // givePassword walks from the app's page over the identifier to what comes
