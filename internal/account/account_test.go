@@ -30,4 +30,9 @@ func TestEqualLooksAtEveryField(t *testing.T) {
 			t.Errorf("%s is not looked at", name)
 		}
 	}
+	b := made()
+	b.Groups[0] = "guests" // as many as before
+	if a.Equal(&b) || b.Equal(&a) {
+		t.Error("other groups are not looked at")
+	}
 }

@@ -193,10 +193,18 @@ func (c *Cache) learn(epoch int64, k Key, old *Entry, l Loaded) *Entry {
 	e.known.Store(int64(e.Known.Sub(c.began)))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.unchanged(epoch) {
+	if c.unchanged(epoch) && !c.newer(e) {
 		c.keep(e)
 	}
 	return e
+}
+
+// newer reports that what is remembered of an entry's key was read later than
+// the entry: of two readings at once the one that began first may end last. One
+// that seems to be of a time to come is not newer: the clock was set back.
+func (c *Cache) newer(e *Entry) bool {
+	other := c.entries[e.key]
+	return other != nil && other.known.Load() > e.known.Load() && c.age(other, c.now()) >= 0
 }
 
 // unchanged reports that changes are heard, and that there was none since an
@@ -217,7 +225,9 @@ func (c *Cache) confirm(epoch int64, k Key, old, read *Entry) bool {
 	}
 	old.MarkUsed(read.Used())
 	raise(&old.touched, read.touched.Load())
-	raise(&old.known, int64(read.Known.Sub(c.began)))
+	// Stored even where it is earlier, by two readings at once or by a clock
+	// that was set back: an entry may be thought older than it is.
+	old.known.Store(int64(read.Known.Sub(c.began)))
 	return true
 }
 
@@ -246,10 +256,16 @@ func (c *Cache) drop(k Key) {
 	c.byAccount.remove(e)
 }
 
+// forget drops an entry that the stores say is no more. Nobody told: whoever is
+// reading it now may have been told otherwise before, and does not bring it back.
+// A key that was not remembered, as one that somebody made up, changes nothing.
 func (c *Cache) forget(k Key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.drop(k)
+	if c.entries[k] != nil {
+		c.epoch.Add(1)
+		c.drop(k)
+	}
 }
 
 func (c *Cache) forgetAll() {

@@ -446,3 +446,202 @@ func TestWhatWasReadIsKnownUntilItMayHaveChanged(t *testing.T) {
 	get(t, c, "x", session.ErrNotFound)
 	knows(false)
 }
+
+// TestFirstReadingIsAsOldAsItsBeginning: what the stores said may have been so
+// only when they were asked.
+func TestFirstReadingIsAsOldAsItsBeginning(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	c := newCache(w, 10)
+	w.before = func() { w.before = nil; w.advance(time.Second) }
+	get(t, c, "x", nil)
+	w.end("x") // and nobody tells
+	w.advance(session.MaxAge - time.Second - 1)
+	get(t, c, "x", nil)
+	w.advance(1)
+	get(t, c, "x", session.ErrNotFound)
+}
+
+// TestWhileNothingIsHeardNothingIsConfirmed: what is remembered grows no younger
+// by a reading that began, and ended, in the silence.
+func TestWhileNothingIsHeardNothingIsConfirmed(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	c := newCache(w, 10)
+	get(t, c, "x", nil)
+	c.Live(false)
+	w.advance(session.MaxAge)
+	get(t, c, "x", nil)
+	w.end("x")
+	get(t, c, "x", session.ErrNotFound)
+}
+
+// usedElsewhere are stores that know of uses on other nodes.
+type usedElsewhere struct {
+	*world
+	at time.Time
+}
+
+func (u *usedElsewhere) Read(ctx context.Context, k session.Key) (*session.Entry, error) {
+	e, err := u.world.Read(ctx, k)
+	if err == nil {
+		e.MarkUsed(u.at)
+		e.MarkTouched(u.at)
+	}
+	return e, err
+}
+
+// TestReadingAnewLearnsOfUsesElsewhere and forgets none here, whether it finds
+// the same or not.
+func TestReadingAnewLearnsOfUsesElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"", "renamed"} {
+		u := &usedElsewhere{newWorld(), noon}
+		c := session.NewCache(u, u.now, 10)
+		c.Live(true)
+		read := func() *session.Entry {
+			t.Helper()
+			e, err := c.Get(context.Background(), key("x"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return e
+		}
+		first := read()
+		u.rename(name)
+		u.at = noon.Add(4 * time.Second)
+		u.advance(session.MaxAge)
+		e := read()
+		if (e == first) != (name == "") {
+			t.Fatalf("%q: confirmed: %t", name, e == first)
+		}
+		if !e.Used().Equal(u.at) {
+			t.Errorf("%q: a use elsewhere is not known: %s", name, e.Used())
+		}
+		if e.DueTouch(noon.Add(time.Minute + time.Second)) {
+			t.Errorf("%q: a use that is in the store is written again", name)
+		}
+		here := noon.Add(6 * time.Second)
+		e.MarkUsed(here)
+		u.rename(name + name)
+		u.advance(session.MaxAge)
+		if e = read(); !e.Used().Equal(here) {
+			t.Errorf("%q: a use here is forgotten: %s", name, e.Used())
+		}
+	}
+}
+
+// TestRenewalThatBeganBeforeAChangeIsNotKept: what was forgotten meanwhile is not
+// brought back, and what was not is no younger.
+func TestRenewalThatBeganBeforeAChangeIsNotKept(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*session.Cache){
+		"session":         func(c *session.Cache) { c.SessionChanged("sx") },
+		"account":         func(c *session.Cache) { c.AccountChanged("ax") },
+		"reset":           (*session.Cache).Reset,
+		"a silence":       func(c *session.Cache) { c.Live(false); c.Live(true) },
+		"another session": func(c *session.Cache) { c.SessionChanged("other") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			c := newCache(w, 10)
+			get(t, c, "x", nil)
+			under, end := make(chan struct{}), make(chan struct{})
+			w.mu.Lock()
+			w.before = func() { close(under); <-end }
+			w.mu.Unlock()
+			w.advance(session.RenewAge)
+			get(t, c, "x", nil) // asks for a renewal
+			<-under
+			w.mu.Lock()
+			w.before = nil
+			w.mu.Unlock()
+			w.end("x")
+			change(c)
+			close(end)
+			time.Sleep(50 * time.Millisecond) // the renewal has its result
+			w.advance(session.MaxAge - session.RenewAge)
+			get(t, c, "x", session.ErrNotFound)
+		})
+	}
+}
+
+// TestOlderReadingDoesNotUndoANewerOne: of two at once the one that began first
+// ends last.
+func TestOlderReadingDoesNotUndoANewerOne(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]struct {
+		do   func(*world)
+		want error
+	}{
+		"ended":   {func(w *world) { w.end("x") }, session.ErrNotFound},
+		"renamed": {func(w *world) { w.rename("new") }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			c := newCache(w, 10)
+			get(t, c, "x", nil)
+			w.advance(session.MaxAge)
+			under, end := make(chan struct{}), make(chan struct{})
+			w.mu.Lock()
+			w.before = func() { close(under); <-end }
+			w.mu.Unlock()
+			var older sync.WaitGroup
+			older.Go(func() { _, _ = c.Get(context.Background(), key("x")) })
+			<-under
+			w.mu.Lock()
+			w.before = nil
+			w.mu.Unlock()
+			w.advance(time.Second)
+			change.do(w) // and nobody tells
+			get(t, c, "x", change.want)
+			close(end)
+			older.Wait()
+			e, err := c.Get(context.Background(), key("x"))
+			if !errors.Is(err, change.want) || err == nil && e.Account.Name != "new" {
+				t.Errorf("the older reading counts: %+v, %v", e, err)
+			}
+		})
+	}
+}
+
+// TestMadeUpCookiesKeepNothingFromBeingRemembered: whoever sends them while
+// others are being read.
+func TestMadeUpCookiesKeepNothingFromBeingRemembered(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	c := newCache(w, 10)
+	w.end("made up")
+	w.before = func() {
+		w.before = nil
+		get(t, c, "made up", session.ErrNotFound)
+	}
+	get(t, c, "x", nil)
+	if !c.Knows(key("x")) {
+		t.Error("what was read is not remembered")
+	}
+}
+
+// TestClockThatWasSetBackMakesNothingYounger: the stores are asked until it is
+// right again, and what they say then counts from when they said it.
+func TestClockThatWasSetBackMakesNothingYounger(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"", "renamed"} {
+		w := newWorld()
+		c := newCache(w, 10)
+		get(t, c, "x", nil)
+		w.advance(-time.Minute)
+		w.rename(name)
+		for range 10 {
+			get(t, c, "x", nil)
+		}
+		if n := w.reads.Load(); n != 2 {
+			t.Errorf("%q: %d reads, want one more", name, n-1)
+		}
+		w.end("x")
+		w.advance(time.Minute)
+		get(t, c, "x", session.ErrNotFound)
+	}
+}

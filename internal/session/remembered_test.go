@@ -165,3 +165,43 @@ func TestRememberedEntriesHoldOnToNothingElse(t *testing.T) {
 		t.Error("it is remembered after a change")
 	}
 }
+
+// TestOtherListsOfOneLengthAreNotConfirmed, nor API keys, of which the comparison
+// does not look at every field.
+func TestOtherListsOfOneLengthAreNotConfirmed(t *testing.T) {
+	t.Parallel()
+	read := func() *session.Entry {
+		return &session.Entry{Session: "the-session", Account: account.Account{ID: "the-id", Groups: []string{"staff", "admins"}}, AMR: []string{"pwd", "otp"}}
+	}
+	kept := read()
+	kept.Compact(key("a"))
+	if !kept.Says(read()) {
+		t.Error("the same is not confirmed")
+	}
+	for name, change := range map[string]func(*session.Entry){
+		"groups":          func(e *session.Entry) { e.Account.Groups[1] = "guests" },
+		"order of groups": func(e *session.Entry) { slices.Reverse(e.Account.Groups) },
+		"AMR":             func(e *session.Entry) { e.AMR[1] = "hwk" },
+		"level":           func(e *session.Entry) { e.Token.Level = session.LevelSecondFactor },
+		"factor's time":   func(e *session.Entry) { e.Token.FactorAt = noon },
+		"factor's kind":   func(e *session.Entry) { e.Token.FactorKind = "other" },
+		"password's time": func(e *session.Entry) { e.Token.PasswordAt = noon },
+		"host":            func(e *session.Entry) { e.Token.Host = "other.example" },
+	} {
+		other := read()
+		change(other)
+		if kept.Says(other) {
+			t.Errorf("%s: not looked at", name)
+		}
+	}
+	kept, other := read(), read()
+	kept.APIKey, other.APIKey = &account.APIKey{Name: "one"}, &account.APIKey{Name: "two"}
+	kept.Compact(key("a"))
+	if kept.Says(other) || kept.Says(kept) {
+		t.Error("an API key is confirmed")
+	}
+	other.APIKey = nil
+	if kept.Says(other) {
+		t.Error("an API key is confirmed as a session")
+	}
+}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"slices"
 	"sync"
@@ -141,8 +142,13 @@ func (c *Cache) renew(keys []Key, old []*Entry) {
 	ctx, cancel := context.WithTimeout(context.Background(), MaxAge-RenewAge)
 	defer cancel()
 	epoch := c.epoch.Load()
-	for i, l := range c.stores.ReadMany(ctx, keys) {
-		c.learn(epoch, keys[i], old[i], l)
-		old[i].renews.Store(false)
+	read := c.stores.ReadMany(ctx, keys)
+	for _, ended := range []bool{false, true} { // one that ended makes the others' readings doubtful
+		for i, l := range read {
+			if errors.Is(l.Err, ErrNotFound) == ended {
+				c.learn(epoch, keys[i], old[i], l)
+				old[i].renews.Store(false)
+			}
+		}
 	}
 }
