@@ -71,7 +71,7 @@ const (
 // How many sessions there are, and how many of them take part.
 const (
 	liveSessions   = 100_000
-	fewSessions    = 20_000 // where it is to be quick
+	fewSessions    = 10_000 // where it is to be quick
 	activeSessions = 1_000
 	h2loadSessions = 8 // at a time; others in each round
 )

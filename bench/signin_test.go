@@ -255,7 +255,7 @@ func (l *lobby) pairs(t *testing.T, s *section, verify func(), turns int) (row [
 	}
 	lasting := 8 * time.Second
 	if *quick {
-		lasting = 4 * time.Second
+		lasting = 3 * time.Second
 	}
 	var in, alone, library, beside []float64
 	for range rounds(9, 2) {
