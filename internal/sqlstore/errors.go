@@ -85,8 +85,10 @@ func permanent(err error) bool {
 		errors.Is(err, ErrOldRing) || errors.Is(err, ErrNotDatabase)
 }
 
+// timedOut says of a failure that the time was over, where it was. What was done
+// just before that is done.
 func timedOut(ctx context.Context, err error) error {
-	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
+	if cause := ctx.Err(); err != nil && cause != nil && !errors.Is(err, cause) {
 		return fmt.Errorf("%w (%w)", err, cause)
 	}
 	return err

@@ -372,3 +372,20 @@ func database(dsn string) string {
 	address, _, _ := strings.Cut(dsn, "?")
 	return filepath.Base(address)
 }
+
+// What was done just before the caller gave up is done, and told so; what failed
+// then says both.
+func TestOnlyFailuresTimeOut(t *testing.T) {
+	t.Parallel()
+	s, _ := openFile(t)
+	for _, failure := range []error{nil, errors.New("broken")} {
+		ctx, giveUp := context.WithCancel(t.Context())
+		err := s.db.view(ctx, "looking", func(context.Context, querier) error { giveUp(); return failure })
+		switch {
+		case failure == nil && err != nil:
+			t.Errorf("what was done is told as %v", err)
+		case failure != nil && (!errors.Is(err, failure) || !errors.Is(err, context.Canceled)):
+			t.Errorf("what failed is told as %v", err)
+		}
+	}
+}
