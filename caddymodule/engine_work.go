@@ -58,7 +58,7 @@ func (e *engine) prune(ctx context.Context) {
 		if keep <= 0 {
 			continue
 		}
-		if _, err := e.durable.DeleteEvents(ctx, time.Now().Add(-keep)); err != nil && ctx.Err() == nil {
+		if err := e.durable.PruneEvents(ctx, time.Now().Add(-keep)); err != nil && ctx.Err() == nil {
 			e.log.Warn("old audit events could not be removed", "error", err.Error())
 		}
 		if err := e.durable.Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {

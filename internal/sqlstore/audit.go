@@ -129,15 +129,3 @@ func (f EventFilter) conditions() (where string, args []any) {
 	}
 	return "WHERE " + strings.Join(all, " AND "), args
 }
-
-// DeleteEvents removes the events before that time, as their retention asks,
-// at most 10,000 at once so that nobody waits long for the database. It
-// returns how many went: call it again while that is not 0.
-func (s *Store) DeleteEvents(ctx context.Context, before time.Time) (n int64, err error) {
-	err = s.db.change(ctx, "removing old audit events", func(ctx context.Context, q querier) error {
-		n, err = affected(ctx, q, `DELETE FROM audit WHERE id IN
-			(SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2)`, micros(before), maxEvents)
-		return err
-	})
-	return n, err
-}

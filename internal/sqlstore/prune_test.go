@@ -13,8 +13,8 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/account"
 )
 
-// Of links and remembered browsers that are over none stays and none else goes,
-// however many they are, and the writer is given back again and again.
+// Of links, remembered browsers and events that are over none stays and none else
+// goes, however many they are, and the writer is given back again and again.
 func TestPruneTakesTheWriterForAMomentAtATime(t *testing.T) {
 	t.Parallel()
 	const over, left = 3*mostRows + 1, 5
@@ -28,6 +28,8 @@ func TestPruneTakesTheWriterForAMomentAtATime(t *testing.T) {
 				SELECT CAST('link' || i AS ` + bytesType(s) + `), 'alice-id', 'reset', 0, $1 + CASE WHEN i > $2 THEN 0 ELSE -i END, 0, '', '', '', '' FROM n`,
 			`INSERT INTO trusted_browsers (id, account, hash, created, expires, last_used, browser, network)
 				SELECT 'b' || i, 'alice-id', CAST('' AS ` + bytesType(s) + `), 0, $1 + CASE WHEN i > $2 THEN 0 ELSE -i END, 0, '', '' FROM n`,
+			`INSERT INTO audit (at, name, account, subject, actor, session, host, network, browser, request, method, reason, times)
+				SELECT $1 + CASE WHEN i > $2 THEN 0 ELSE -i END, 'x', '', '', '', '', '', '', '', '', '', '', 0 FROM n`,
 		} {
 			_, err := db.ExecContext(ctx, `WITH RECURSIVE n (i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < $3) `+insert,
 				micros(then), over, over+left)
@@ -35,10 +37,11 @@ func TestPruneTakesTheWriterForAMomentAtATime(t *testing.T) {
 		}
 		_, err := db.ExecContext(ctx, `ANALYZE`)
 		must(t, err)
-		for _, p := range pruned {
-			got := plan(t, s, deleteOver(p.table, p.key), micros(then.Add(-time.Hour)), fewestRows)
-			if !strings.Contains(got, p.table+"_expires") || strings.Contains(got, "SCAN") {
-				t.Errorf("%s: not by its index:\n%s", p.table, got)
+		tables := append([]dated{events}, pruned...)
+		for _, d := range tables {
+			got := plan(t, s, d.before(), micros(then.Add(-time.Hour)), fewestRows)
+			if !strings.Contains(got, d.table+"_"+d.time) || strings.Contains(got, "SCAN") {
+				t.Errorf("%s: not by its index:\n%s", d.table, got)
 			}
 		}
 		p, err := s.db.open(ctx)
@@ -47,15 +50,16 @@ func TestPruneTakesTheWriterForAMomentAtATime(t *testing.T) {
 		p.write, sent = noting(t, connector)
 		p.write.SetMaxOpenConns(1)
 		must(t, s.Prune(ctx, then))
+		must(t, s.PruneEvents(ctx, then))
 		all := sent.take()
-		for _, p := range pruned {
-			if n := count(all, deleteOver(p.table, p.key)); n <= over/mostRows {
-				t.Errorf("%d rows of %s are removed by %d statements", over, p.table, n)
+		for _, d := range tables {
+			if n := count(all, d.before()); n <= over/mostRows {
+				t.Errorf("%d rows of %s are removed by %d statements", over, d.table, n)
 			}
 			var n int
-			must(t, writer(t, s.db).QueryRow(`SELECT COUNT(*) FROM `+p.table).Scan(&n))
+			must(t, writer(t, s.db).QueryRow(`SELECT COUNT(*) FROM `+d.table).Scan(&n))
 			if n != left {
-				t.Errorf("%d rows of %s are left, want %d", n, p.table, left)
+				t.Errorf("%d rows of %s are left, want %d", n, d.table, left)
 			}
 		}
 		if begun := count(all, "BEGIN"); begun != len(all)-begun {
