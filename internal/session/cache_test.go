@@ -39,6 +39,22 @@ func (w *world) end(cookie string) { w.mu.Lock(); w.ended[cookie] = true; w.mu.U
 
 func (w *world) rename(to string) { w.mu.Lock(); w.name = to; w.mu.Unlock() }
 
+// hold has the next read wait, once it knows its result, until end is closed;
+// under is closed then.
+func (w *world) hold() (under, end chan struct{}) {
+	under, end = make(chan struct{}), make(chan struct{})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.before = func() {
+		w.mu.Lock()
+		w.before = nil
+		w.mu.Unlock()
+		close(under)
+		<-end
+	}
+	return under, end
+}
+
 func (w *world) ReadMany(ctx context.Context, keys []session.Key) []session.Loaded {
 	w.together.Add(1)
 	all := make([]session.Loaded, len(keys))
@@ -547,16 +563,10 @@ func TestRenewalThatBeganBeforeAChangeIsNotKept(t *testing.T) {
 			w := newWorld()
 			c := newCache(w, 10)
 			get(t, c, "x", nil)
-			under, end := make(chan struct{}), make(chan struct{})
-			w.mu.Lock()
-			w.before = func() { close(under); <-end }
-			w.mu.Unlock()
+			under, end := w.hold()
 			w.advance(session.RenewAge)
 			get(t, c, "x", nil) // asks for a renewal
 			<-under
-			w.mu.Lock()
-			w.before = nil
-			w.mu.Unlock()
 			w.end("x")
 			change(c)
 			close(end)
@@ -584,16 +594,10 @@ func TestOlderReadingDoesNotUndoANewerOne(t *testing.T) {
 			c := newCache(w, 10)
 			get(t, c, "x", nil)
 			w.advance(session.MaxAge)
-			under, end := make(chan struct{}), make(chan struct{})
-			w.mu.Lock()
-			w.before = func() { close(under); <-end }
-			w.mu.Unlock()
+			under, end := w.hold()
 			var older sync.WaitGroup
 			older.Go(func() { _, _ = c.Get(context.Background(), key("x")) })
 			<-under
-			w.mu.Lock()
-			w.before = nil
-			w.mu.Unlock()
 			w.advance(time.Second)
 			change.do(w) // and nobody tells
 			get(t, c, "x", change.want)
