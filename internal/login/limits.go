@@ -121,11 +121,6 @@ func (m *Machine) giveBack(ctx context.Context, t takings) {
 	}
 }
 
-// butFirst are those of the other counters.
-func (t takings) butFirst() takings {
-	return takings{t.counts[1:], t.taken[1:]}
-}
-
 // left returns how many tries to tell the person about: those of the first
 // counter, from the third wrong try on (PAGES), else 0.
 func (t takings) left() int {

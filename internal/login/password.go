@@ -95,11 +95,11 @@ func (m *Machine) provePassword(ctx context.Context, c Client, identifier string
 		m.recordRefusal(ctx, c, a, clip(identifier), right)
 		return account.Account{}, &Problem{Field: "password", Key: "signin.failed", Left: taken.left()}, nil
 	}
-	// Only this network's counter is forgotten, and its try with it: a sign-in
-	// of the attacker's own, or of the owner, never resets one that others fill
-	// (T35).
-	m.giveBack(ctx, taken.butFirst())
-	if err := m.Limiter.Clear(ctx, counts[0].key); err != nil {
+	m.giveBack(ctx, taken)
+	// Only this network's counter is forgotten: a sign-in of the attacker's
+	// own, or of the owner, never resets one that others fill (T35). Whoever
+	// goes away while it is compared has given the right password all the same.
+	if err := m.Limiter.Clear(context.WithoutCancel(ctx), counts[0].key); err != nil {
 		return a, nil, err
 	}
 	m.Audit.Record(ctx, m.event(c, audit.PasswordRight, a))

@@ -1,6 +1,8 @@
 package login_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -270,5 +272,44 @@ func TestPasswordIsComparedWholeAndAsTyped(t *testing.T) {
 	for _, near := range []string{pw[:len(pw)-1], pw + " ", " " + pw, strings.ToUpper(pw), pw + "\x00", pw + "\n"} {
 		f, err := password(s, s.Client(), "ann", secret.New(near))
 		wantProblem(t, f, err, "signin.failed")
+	}
+}
+
+// hungUp is a limiter of requests whose browser goes away while the password is
+// compared.
+type hungUp struct {
+	login.Limiter
+	goAway context.CancelFunc
+}
+
+func (h hungUp) GiveBack(ctx context.Context, tries ...login.Taken) error {
+	h.goAway()
+	return h.Limiter.GiveBack(ctx, tries...)
+}
+
+// TestRightPasswordCountsAsOneAlsoWhenTheBrowserGoesAway: its try is given back,
+// and the wrong ones before it are forgotten.
+func TestRightPasswordCountsAsOneAlsoWhenTheBrowserGoesAway(t *testing.T) {
+	t.Parallel()
+	for _, known := range []bool{false, true} {
+		s := authtest.New(t)
+		ann, c := s.Add("ann"), s.Client()
+		if known {
+			c.Device = &login.Device{ID: "d", Account: ann.ID, Issued: s.Clock.Now()}
+		}
+		for range 3 {
+			for i := range s.Machine.Settings.Limits.PasswordAccount.N - 1 {
+				if _, err := password(s, c, "ann", wrong); err != nil {
+					t.Fatalf("known %t: wrong try %d: %v", known, i+1, err)
+				}
+			}
+			gone, goAway := context.WithCancel(ctx)
+			s.Machine.Limiter = hungUp{s.Short, goAway}
+			_, err := s.Machine.SubmitPassword(gone, c, s.Begin(c), "ann", ann.Password)
+			if limited := (*login.Limited)(nil); gone.Err() == nil || errors.As(err, &limited) {
+				t.Fatalf("known %t: %v", known, err)
+			}
+			s.Machine.Limiter = s.Short
+		}
 	}
 }

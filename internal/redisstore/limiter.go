@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -83,12 +84,11 @@ func (s *Store) GiveBack(ctx context.Context, tries ...login.Taken) error {
 		if !redis.HasErrorPrefix(err, "NOSCRIPT") {
 			return err
 		}
+		var failed error
 		for _, t := range tries { // this server was just started, or has forgotten its scripts
-			if err := giveBack.Run(ctx, s.rdb, s.keys.limit(t.Key), t.ID).Err(); err != nil {
-				return err
-			}
+			failed = errors.Join(failed, giveBack.Run(ctx, s.rdb, s.keys.limit(t.Key), t.ID).Err())
 		}
-		return nil
+		return failed
 	})
 }
 
