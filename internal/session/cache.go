@@ -258,7 +258,9 @@ func (c *Cache) drop(k Key) {
 
 // forget drops an entry that the stores say is no more. Nobody told: whoever is
 // reading it now may have been told otherwise before, and does not bring it back.
-// A key that was not remembered, as one that somebody made up, changes nothing.
+// A key that was not remembered, as one that somebody made up, changes nothing:
+// the older reading of a session that ended since, unheard, is then believed until
+// it is MaxAge old, as any other is.
 func (c *Cache) forget(k Key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
