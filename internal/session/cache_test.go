@@ -39,19 +39,24 @@ func (w *world) end(cookie string) { w.mu.Lock(); w.ended[cookie] = true; w.mu.U
 
 func (w *world) rename(to string) { w.mu.Lock(); w.name = to; w.mu.Unlock() }
 
-// hold has the next read wait, once it knows its result, until end is closed;
-// under is closed then.
-func (w *world) hold() (under, end chan struct{}) {
-	under, end = make(chan struct{}), make(chan struct{})
+// meanwhile has something happen once during the next read, which knows its
+// result already.
+func (w *world) meanwhile(what func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.before = func() {
 		w.mu.Lock()
 		w.before = nil
 		w.mu.Unlock()
-		close(under)
-		<-end
+		what()
 	}
+}
+
+// hold has the next read wait, once it knows its result, until end is closed;
+// under is closed then.
+func (w *world) hold() (under, end chan struct{}) {
+	under, end = make(chan struct{}), make(chan struct{})
+	w.meanwhile(func() { close(under); <-end })
 	return under, end
 }
 
@@ -206,22 +211,24 @@ func TestChangesForgetWhatTheyConcernAtOnce(t *testing.T) {
 	}
 }
 
+// heard are changes after which no reading that began before them is kept.
+var heard = map[string]func(*session.Cache){
+	"session":         func(c *session.Cache) { c.SessionChanged("sx") },
+	"account":         func(c *session.Cache) { c.AccountChanged("ax") },
+	"reset":           (*session.Cache).Reset,
+	"a silence":       func(c *session.Cache) { c.Live(false); c.Live(true) },
+	"another session": func(c *session.Cache) { c.SessionChanged("other") },
+}
+
 // TestReadThatBeganBeforeAChangeIsNotKept: what it read may be older than what
 // ended it.
 func TestReadThatBeganBeforeAChangeIsNotKept(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*session.Cache){
-		"session":         func(c *session.Cache) { c.SessionChanged("sx") },
-		"account":         func(c *session.Cache) { c.AccountChanged("ax") },
-		"reset":           func(c *session.Cache) { c.Reset() },
-		"a silence":       func(c *session.Cache) { c.Live(false); c.Live(true) },
-		"another session": func(c *session.Cache) { c.SessionChanged("other") },
-	} {
+	for name, change := range heard {
 		w := newWorld()
 		c := newCache(w, 10)
-		w.before = func() { w.end("x"); change(c) }
+		w.meanwhile(func() { w.end("x"); change(c) })
 		get(t, c, "x", nil) // this request was in time
-		w.before = nil
 		get(t, c, "x", session.ErrNotFound)
 		if _, _, n := c.Stats(); n != 0 {
 			t.Errorf("%s: kept", name)
@@ -415,15 +422,12 @@ func TestConfirmedEntriesAreBelievedAsNewOnes(t *testing.T) {
 			c := newCache(w, 10)
 			get(t, c, "x", nil)
 			w.advance(session.MaxAge)
-			w.mu.Lock()
-			w.before = func() {
-				w.before = nil
+			w.meanwhile(func() {
 				if change != nil {
 					change(c)
 				}
 				w.advance(time.Second) // the read took so long, and is as old as its beginning
-			}
-			w.mu.Unlock()
+			})
 			get(t, c, "x", nil)
 			w.end("x")
 			w.advance(session.MaxAge - time.Second - 1)
@@ -469,7 +473,7 @@ func TestFirstReadingIsAsOldAsItsBeginning(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	c := newCache(w, 10)
-	w.before = func() { w.before = nil; w.advance(time.Second) }
+	w.meanwhile(func() { w.advance(time.Second) })
 	get(t, c, "x", nil)
 	w.end("x") // and nobody tells
 	w.advance(session.MaxAge - time.Second - 1)
@@ -551,13 +555,7 @@ func TestReadingAnewLearnsOfUsesElsewhere(t *testing.T) {
 // brought back, and what was not is no younger.
 func TestRenewalThatBeganBeforeAChangeIsNotKept(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*session.Cache){
-		"session":         func(c *session.Cache) { c.SessionChanged("sx") },
-		"account":         func(c *session.Cache) { c.AccountChanged("ax") },
-		"reset":           (*session.Cache).Reset,
-		"a silence":       func(c *session.Cache) { c.Live(false); c.Live(true) },
-		"another session": func(c *session.Cache) { c.SessionChanged("other") },
-	} {
+	for name, change := range heard {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld()
@@ -618,10 +616,7 @@ func TestMadeUpCookiesKeepNothingFromBeingRemembered(t *testing.T) {
 	w := newWorld()
 	c := newCache(w, 10)
 	w.end("made up")
-	w.before = func() {
-		w.before = nil
-		get(t, c, "made up", session.ErrNotFound)
-	}
+	w.meanwhile(func() { get(t, c, "made up", session.ErrNotFound) })
 	get(t, c, "x", nil)
 	if !c.Knows(key("x")) {
 		t.Error("what was read is not remembered")
