@@ -1,10 +1,8 @@
 package bench
 
 import (
-	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"sync"
 	"testing"
@@ -14,19 +12,18 @@ import (
 // An asker sends one request again and again over one connection that is kept
 // alive, and knows when the answers came. It is what polls, so it does little.
 type asker struct {
-	conn    net.Conn
-	in      *bufio.Reader
+	line    *line
 	request []byte
 }
 
 // newAsker connects to addr; the request is sent as it is.
 func newAsker(t *testing.T, addr, request string) *asker {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	c, err := connect(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &asker{conn, bufio.NewReader(conn), []byte(request)}
+	return &asker{c, []byte(request)}
 }
 
 // guarded is a request for a page behind the guard, as a program sends it that
@@ -36,15 +33,11 @@ func guarded(host, cookie string) string {
 		"Accept: application/json\r\nCookie: " + cookie + "\r\n\r\n"
 }
 
-func (a *asker) close() { _ = a.conn.Close() }
+func (a *asker) close() { _ = a.line.Close() }
 
 // ask sends the request once and returns the answer's status.
 func (a *asker) ask() (status int, err error) {
-	_ = a.conn.SetDeadline(time.Now().Add(10 * time.Second))
-	if _, err := a.conn.Write(a.request); err != nil {
-		return 0, err
-	}
-	answer, err := http.ReadResponse(a.in, nil)
+	answer, err := a.line.send(a.request, 10*time.Second)
 	if err != nil {
 		return 0, err
 	}

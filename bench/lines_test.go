@@ -19,10 +19,29 @@ type lines struct {
 	free []*line
 }
 
+// A line is one of them, or one of somebody's own.
 type line struct {
 	net.Conn
 	in   *bufio.Reader
 	used time.Time
+}
+
+func connect(addr string) (*line, error) {
+	conn, err := net.DialTimeout("tcp", addr, 10*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	return &line{Conn: conn, in: bufio.NewReader(conn)}, nil
+}
+
+// send sends a request as it is, and returns the answer, whose body is still to be
+// read. All of that has to come in time.
+func (c *line) send(request []byte, within time.Duration) (*http.Response, error) {
+	_ = c.SetDeadline(time.Now().Add(within))
+	if _, err := c.Write(request); err != nil {
+		return nil, err
+	}
+	return http.ReadResponse(c.in, nil)
 }
 
 // lineLife is how long a connection may lie idle: the gateway closes it after a
@@ -34,11 +53,7 @@ func (l *lines) take() (*line, error) {
 	if c := l.idle(); c != nil {
 		return c, nil
 	}
-	conn, err := net.DialTimeout("tcp", l.addr, 10*time.Second)
-	if err != nil {
-		return nil, err
-	}
-	return &line{Conn: conn, in: bufio.NewReader(conn)}, nil
+	return connect(l.addr)
 }
 
 // idle is the connection that was used last; nil without one that still lives.
@@ -82,12 +97,8 @@ func (l *lines) ask(request []byte) (answer *http.Response, body string, err err
 	if err != nil {
 		return nil, "", err
 	}
-	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
-	if _, err = c.Write(request); err == nil {
-		answer, err = http.ReadResponse(c.in, nil)
-	}
 	var text []byte
-	if err == nil {
+	if answer, err = c.send(request, 30*time.Second); err == nil {
 		text, err = io.ReadAll(answer.Body)
 	}
 	if err != nil {

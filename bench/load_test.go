@@ -247,7 +247,7 @@ var (
 	}
 	programHeaders = []string{"User-Agent: program/1.0", "Accept: */*", "Accept-Encoding: gzip"}
 	navigation     = []string{
-		"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Accept-Language: en",
+		"User-Agent: " + userAgent, "Accept-Language: en",
 		"Accept-Encoding: gzip", "Accept: text/html", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document",
 	}
 	forwarded = "X-Forwarded-Proto: https" // by the load balancer that wrk is
