@@ -92,7 +92,6 @@ func (m *Machine) settle(ctx context.Context, t takings, failed error) {
 		sure := !strings.HasSuffix(c.key, unsure)
 		keep := failed == nil && sure || maybe && (!sure || c.name == limitSendAll)
 		if !keep {
-			back.counts = append(back.counts, c)
 			back.taken = append(back.taken, t.taken[i])
 		}
 	}
