@@ -5,10 +5,9 @@ import "testing"
 // TestFewerHashesAreToldAfterQuiet: what one gate adds it takes away, whatever
 // another one does meanwhile.
 func TestFewerHashesAreToldAfterQuiet(t *testing.T) {
-	defer FollowHashes(moreHashes)
 	at := 0
-	FollowHashes(func(more int) { at += more })
-	one, other := followHashes(), followHashes()
+	add := func(more int) { at += more }
+	one, other := tellChanges(add), tellChanges(add)
 	for _, step := range []struct {
 		gate   func(int)
 		atOnce int

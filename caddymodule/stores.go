@@ -101,7 +101,7 @@ var gates sync.Map // int → *login.HashGate
 
 func gateOf(n int) *login.HashGate {
 	fresh := login.NewHashGate(n)
-	fresh.Follow(followHashes())
+	fresh.Follow(tellChanges(moreHashes))
 	gate, _ := gates.LoadOrStore(n, fresh)
 	return gate.(*login.HashGate)
 }
@@ -114,12 +114,12 @@ var moreHashes = func(int) {}
 // Calls may overlap. FollowHashes is called before Caddy starts.
 func FollowHashes(f func(more int)) { moreHashes = f }
 
-// followHashes is what one gate tells. After the last hash of a while one
-// collection gives the memory back.
-func followHashes() func(atOnce int) {
+// tellChanges is followed by one gate and tells f how many more hashes at once
+// that makes. After the last hash of a while one collection gives the memory back.
+func tellChanges(f func(more int)) (follow func(atOnce int)) {
 	before := 0
 	return func(atOnce int) {
-		moreHashes(atOnce - before)
+		f(atOnce - before)
 		before = atOnce
 		if atOnce == 0 {
 			go freeHashMemory() // the next hash need not wait for it
