@@ -72,26 +72,6 @@ func (p *Process) Exited() <-chan struct{} { return p.done }
 // Output returns what the process has written so far, both streams together.
 func (p *Process) Output() string { return p.out.String() }
 
-// FreePort returns a TCP port on 127.0.0.1 that nothing listened on a moment
-// ago. Another process may take it meanwhile, so starting there can fail.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	port, err := freePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 // lockedBuffer is written by the process's copier while a test reads it.
