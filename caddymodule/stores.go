@@ -114,8 +114,9 @@ var moreHashes = func(int) {}
 // Calls may overlap. FollowHashes is called before Caddy starts.
 func FollowHashes(f func(more int)) { moreHashes = f }
 
-// tellChanges is followed by one gate and tells f how many more hashes at once
-// that makes. After the last hash of a while one collection gives the memory back.
+// tellChanges is for the Follow of one gate: it tells f how many more hashes at
+// once there are. After the last hash of a while one collection gives the memory
+// back.
 func tellChanges(f func(more int)) (follow func(atOnce int)) {
 	before := 0
 	return func(atOnce int) {
