@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sallyport-auth/sallyport/internal/testtools"
 )
 
 const (
@@ -181,12 +184,6 @@ func checkFailure(t *testing.T, err error, reason Reason, maybe bool) {
 
 func TestClientWithoutAConnection(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed := l.Addr().String()
-	_ = l.Close()
 	untrusted := httptest.NewUnstartedServer(http.NotFoundHandler())
 	var made atomic.Int32
 	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -198,7 +195,7 @@ func TestClientWithoutAConnection(t *testing.T) {
 	untrusted.StartTLS()
 	t.Cleanup(untrusted.Close)
 	for name, base := range map[string]string{
-		"closed port": "http://" + closed, "unknown certificate": untrusted.URL, "no such name": "http://vendor.invalid",
+		"closed port": fmt.Sprintf("http://127.0.0.1:%d", testtools.FreePort(t)), "unknown certificate": untrusted.URL, "no such name": "http://vendor.invalid",
 	} {
 		_, _, _, err := newClient(0).do(t.Context(), asking(base), false)
 		t.Logf("%s: %v", name, err)
@@ -207,7 +204,7 @@ func TestClientWithoutAConnection(t *testing.T) {
 	if made.Load() != 2 {
 		t.Errorf("%d connections to the server with the unknown certificate, want 2", made.Load())
 	}
-	_, _, _, err = newClient(0).do(t.Context(), asking("http://["), false)
+	_, _, _, err := newClient(0).do(t.Context(), asking("http://["), false)
 	checkFailure(t, err, Rejected, false)
 }
 

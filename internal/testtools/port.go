@@ -1,6 +1,7 @@
 package testtools
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -31,16 +32,18 @@ func FreePort(t testing.TB) int {
 	return port
 }
 
-func freePort() (port int, err error) {
+func freePort() (int, error) {
+	failed := errors.New("all that were tried have been given")
 	for range 1000 {
-		port = firstPort + rand.IntN(lastPort-firstPort+1)
+		port := firstPort + rand.IntN(lastPort-firstPort+1)
 		if _, given := givenPorts.LoadOrStore(port, nil); given {
 			continue
 		}
-		var l net.Listener
-		if l, err = net.Listen("tcp", loopback(port)); err == nil {
+		l, err := net.Listen("tcp", loopback(port))
+		if err == nil {
 			return port, l.Close()
 		}
+		failed = err
 	}
-	return 0, fmt.Errorf("no port from %d to %d is free: %w", firstPort, lastPort, err)
+	return 0, fmt.Errorf("no port from %d to %d is free: %w", firstPort, lastPort, failed)
 }
